@@ -1,0 +1,5 @@
+//! Redis' own formats, as far as Esker reads or writes them.
+
+pub mod crc64;
+pub mod lzf;
+pub mod rdb;
