@@ -1,0 +1,48 @@
+//! Databases, keys and values: deterministic, without I/O, clocks or threads.
+//!
+//! Entry points: [`Keyspace`] holds everything; [`Tx`] is how commands read and change it; `apply` and `loader` are
+//! how recovery rebuilds it; `walk` is how a snapshot sees it while commands go on.
+
+mod access;
+mod apply;
+mod block;
+mod db;
+mod deps;
+mod digest;
+pub mod dump;
+pub mod effects;
+pub mod entry;
+mod expire;
+pub mod hash;
+mod keyspace;
+pub mod loader;
+mod prefetch;
+mod random;
+pub mod table;
+mod text;
+pub mod touched;
+mod tx;
+mod walk;
+
+pub use access::AccessPolicy;
+pub use apply::ApplyError;
+pub use block::{Image, RawBlock, SideBlocks};
+pub use db::Garbage;
+pub use esker_format::{Lsn, UnixMs};
+pub use expire::ExpireCycle;
+pub use keyspace::{DbInfo, Keyspace, Options, Stats};
+pub use random::Random;
+pub use text::{IntText, str_bytes, str_len};
+pub use tx::{ExpireResult, Expiry, IncrError, NoSuchKey, Outcome, Tx, WrongType};
+pub use walk::{Budget, Cut, Step};
+
+/// What crosses threads: the engine behind its lock, and what leaves it to be written, freed or inserted.
+const _: () = {
+    const fn send<T: Send>() {}
+    send::<Keyspace>();
+    send::<effects::Chunk>();
+    send::<RawBlock>();
+    send::<Image>();
+    send::<Garbage>();
+    send::<loader::DecodedBlock>();
+};
