@@ -1,0 +1,5 @@
+//! The target `audit`: see the function of that name.
+
+#![cfg_attr(fuzzing, no_main)]
+
+esker_fuzz::target!(audit);

@@ -1,0 +1,5 @@
+//! The target `restore`: see the function of that name.
+
+#![cfg_attr(fuzzing, no_main)]
+
+esker_fuzz::target!(restore);
