@@ -1,0 +1,180 @@
+//! What the comparison leaves out, and where replies need more than byte equality, each with its reason.
+
+/// Groups of the manual whose commands are drawn.
+pub const GROUPS: &[&str] = &["string", "bitmap", "generic", "connection", "server"];
+
+/// Commands that are not drawn. A pattern ends in `*` or is a whole name.
+pub const LEFT_OUT: &[(&str, &str)] = &[
+    ("*|help", "the help texts are our own"),
+    (
+        "acl*",
+        "has no keys or connection state to compare; its own tests",
+    ),
+    (
+        "bgrewriteaof",
+        "replies depend on what runs in the background",
+    ),
+    ("bgsave", "replies depend on what runs in the background"),
+    ("client|caching", "needs tracking"),
+    ("client|getredir", "needs tracking"),
+    ("client|info", "addresses, ages and memory"),
+    (
+        "client|kill",
+        "may end the connection that is compared; its own tests",
+    ),
+    ("client|list", "addresses, ages and memory"),
+    ("client|pause", "stops the sequence; its own tests"),
+    (
+        "client|reply",
+        "changes how many replies come; `case` draws it in a fixed frame",
+    ),
+    (
+        "client|tracking*",
+        "pushes arrive at any point of the stream",
+    ),
+    ("client|unblock", "needs a blocked client"),
+    ("cluster*", "needs a cluster"),
+    (
+        "command",
+        "the tables differ in size; tests/command_table.rs compares the rows",
+    ),
+    ("command|count", "the tables differ in size"),
+    ("command|docs", "the tables differ in size"),
+    ("command|info", "tests/command_table.rs compares the rows"),
+    ("command|list", "the tables differ in size"),
+    ("config*", "the directives differ; its own tests"),
+    ("debug", "a tool of the tests"),
+    ("failover", "needs replicas"),
+    ("info", "figures of the process"),
+    ("latency*", "figures of the process"),
+    ("lolwut", "a picture"),
+    ("memory*", "figures of the process"),
+    ("migrate", "needs a second server"),
+    ("module*", "not offered"),
+    ("monitor", "turns the connection into a stream"),
+    ("psync", "needs a replica"),
+    ("quit", "`case` draws it as the end of a connection"),
+    ("replconf", "needs a replica"),
+    ("replicaof", "would detach the reference"),
+    ("restore-asking", "for cluster migration"),
+    ("role", "replication offsets"),
+    ("save", "writes files for every case"),
+    ("shutdown", "ends the servers"),
+    ("slaveof", "would detach the reference"),
+    ("slowlog*", "figures of the process"),
+    ("sort*", "works on collections"),
+    ("sync", "needs a replica"),
+    ("wait*", "needs replicas or a log"),
+];
+
+pub fn is_drawn(name: &str, group: &str) -> bool {
+    GROUPS.contains(&group) && !is_left_out(name)
+}
+
+pub fn is_left_out(name: &str) -> bool {
+    LEFT_OUT.iter().any(|(pattern, _)| matches(pattern, name))
+}
+
+fn matches(pattern: &str, name: &str) -> bool {
+    match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
+        (Some(end), _) => name.ends_with(end),
+        (None, Some(start)) => name.starts_with(start),
+        (None, None) => name == pattern,
+    }
+}
+
+/// How two replies of one command are compared. Errors are compared as bytes but where a rule says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    Exact,
+    /// Integers that count seconds or milliseconds: equal up to what passes between two servers.
+    Time,
+    /// Elements in any order.
+    AnyOrder,
+    /// Same kind of reply, any content.
+    SameKind,
+    /// As `SameKind`, and `proto`, `mode` and `role` of the map are equal.
+    Hello,
+    /// Serialized values: equal once loaded.
+    Payload,
+    /// As `SameKind`; the reference takes some cursors that are no numbers for 0 or a very large one.
+    Scan,
+    /// The subject may refuse where the reference does not, and word a refusal differently.
+    Stricter,
+    /// Both refuse, in other words, or both give the same.
+    Reworded,
+    /// A more compact encoding than the reference's is fine.
+    Encoding,
+}
+
+const RULES: &[(&str, Rule, &str)] = &[
+    ("ttl", Rule::Time, "clocks"),
+    ("pttl", Rule::Time, "clocks"),
+    ("expiretime", Rule::Time, "clocks"),
+    ("pexpiretime", Rule::Time, "clocks"),
+    ("object|idletime", Rule::Time, "clocks"),
+    ("keys", Rule::AnyOrder, "order of the table"),
+    (
+        "scan",
+        Rule::Scan,
+        "cursors; `case` compares whole iterations",
+    ),
+    ("randomkey", Rule::SameKind, "randomness"),
+    ("time", Rule::SameKind, "clocks"),
+    ("lastsave", Rule::SameKind, "clocks"),
+    ("client|id", Rule::SameKind, "connection numbers"),
+    (
+        "command|getkeys",
+        Rule::Reworded,
+        "since 8.0 one argument less is enough",
+    ),
+    (
+        "command|getkeysandflags",
+        Rule::Reworded,
+        "since 8.0 one argument less is enough",
+    ),
+    (
+        "hello",
+        Rule::Hello,
+        "connection numbers; since 7.2 options come before passwords",
+    ),
+    (
+        "bitcount",
+        Rule::Stricter,
+        "since 7.2 arguments are checked although the key is missing",
+    ),
+    (
+        "bitpos",
+        Rule::Stricter,
+        "since 7.2 arguments are checked although the key is missing",
+    ),
+    (
+        "object|encoding",
+        Rule::Encoding,
+        "a value stays packed after INCRBYFLOAT and idle SETBITs",
+    ),
+    (
+        "dump",
+        Rule::Payload,
+        "version and compression of the payload",
+    ),
+];
+
+/// The rule for a call. `expired` says that a key ran out of time in this sequence: whether it is still counted then
+/// depends on the background cycle of either server.
+pub fn rule(words: &[Vec<u8>], expired: bool) -> Rule {
+    let word = |i: usize| {
+        words
+            .get(i)
+            .map(|word| String::from_utf8_lossy(word).to_lowercase())
+            .unwrap_or_default()
+    };
+    let (first, both) = (word(0), format!("{}|{}", word(0), word(1)));
+    if expired && first == "dbsize" {
+        return Rule::SameKind;
+    }
+    RULES
+        .iter()
+        .find(|(name, ..)| *name == first || *name == both)
+        .map_or(Rule::Exact, |(_, rule, _)| *rule)
+}
