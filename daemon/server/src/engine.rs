@@ -60,7 +60,6 @@ pub struct Engine {
     pub jobs: VecDeque<Job>,
     /// Writes are refused with this text (MISCONF and its like) while set.
     pub write_refusal: Option<Refusal>,
-    pub shutting_down: bool,
     /// `Keyspace::stats().changes` when the last snapshot was cut: `save` rules count from there.
     pub changes_at_snapshot: u64,
     pub background: Background,
@@ -80,7 +79,6 @@ impl Engine {
             mail: (0..threads).map(|_| Vec::new()).collect(),
             jobs: VecDeque::new(),
             write_refusal: None,
-            shutting_down: false,
             changes_at_snapshot: 0,
             background: Background::default(),
             gauges: Gauges::default(),

@@ -7,6 +7,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
 use esker_env::real::{self, RealFiles};
@@ -65,7 +66,7 @@ impl Running {
             settings.shutdown.on_sigterm
         };
         let mut engine = self.shared.engine.lock();
-        let job = signal_job(how, engine.shutting_down);
+        let job = signal_job(how, self.shared.shutting_down.load(Ordering::SeqCst));
         engine.jobs.push_back(job);
         drop(engine);
         self.shared.control_signal.raise();

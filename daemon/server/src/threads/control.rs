@@ -260,10 +260,9 @@ fn shutdown(shared: &Arc<Shared>, save: ShutdownSave, force: bool) -> Result<(),
     tracing::info!("User requested shutdown...");
     let before = {
         let mut engine = shared.engine.lock();
-        engine.shutting_down = true;
+        shared.shutting_down.store(true, Ordering::SeqCst);
         engine.pause.replace(Pause::OWN)
     };
-    shared.shutting_down.store(true, Ordering::SeqCst);
     while shared.snapshot_running.load(Ordering::SeqCst) {
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -272,7 +271,6 @@ fn shutdown(shared: &Arc<Shared>, save: ShutdownSave, force: bool) -> Result<(),
         && !force
     {
         let mut engine = shared.engine.lock();
-        engine.shutting_down = false;
         shared.shutting_down.store(false, Ordering::SeqCst);
         engine.pause = before;
         drop(engine);
