@@ -9,10 +9,16 @@
 //! Parsing borrows from the payload and allocates nothing. What parses is well formed, not necessarily
 //! applicable: `RENAME` of a key that does not exist is for the one who applies it to refuse.
 
+mod verb;
+mod words;
+
+pub use verb::{Spelling, VERBS, Verb};
+pub use words::Words;
+
 use crate::UnixMs;
 use crate::cursor::Fault;
 
-/// The largest number of words in an item.
+/// The largest number of words in an item that is not about a collection.
 const WORDS_MAX: usize = 6;
 
 /// What `SET` does with the expiry of the key.
@@ -121,6 +127,15 @@ pub enum Effect<'a> {
         /// The payload, see [`crate::redis::rdb`].
         payload: &'a [u8],
     },
+    /// A change inside of a list, set, hash, sorted set or stream.
+    Collection {
+        /// What is done.
+        verb: Verb,
+        /// The key.
+        key: &'a [u8],
+        /// What it is done with.
+        words: Words<'a>,
+    },
 }
 
 /// What a log payload is made of: effects, and the words that give them context.
@@ -184,10 +199,11 @@ impl<'a> Effect<'a> {
                 put_bulk(out, payload);
                 out.extend_from_slice(b"$7\r\nREPLACE\r\n$6\r\nABSTTL\r\n");
             }
+            Effect::Collection { verb, key, words } => encode_collection(out, verb, key, words),
         }
     }
 
-    /// Reads an effect from its words, in canonical spelling.
+    /// Reads an effect that is not about a collection from its words, in canonical spelling.
     pub fn parse(args: &[&'a [u8]]) -> Result<Effect<'a>, Fault> {
         let effect = match *args {
             [b"SET", key, value] => Effect::Set {
@@ -271,6 +287,7 @@ impl<'a> Effect<'a> {
             Effect::FlushDb => "FLUSHDB",
             Effect::FlushAll => "FLUSHALL",
             Effect::Restore { .. } => "RESTORE",
+            Effect::Collection { verb, .. } => verb.name(),
         }
     }
 
@@ -285,7 +302,8 @@ impl<'a> Effect<'a> {
             | Effect::SetRange { key, .. }
             | Effect::IncrBy { key, .. }
             | Effect::Move { key, .. }
-            | Effect::Restore { key, .. } => Some(key),
+            | Effect::Restore { key, .. }
+            | Effect::Collection { key, .. } => Some(key),
             Effect::Rename { from, .. } | Effect::Copy { from, .. } => Some(from),
             Effect::SwapDb { .. } | Effect::FlushDb | Effect::FlushAll => None,
         }
@@ -309,6 +327,9 @@ impl<'a> Item<'a> {
     /// Reads the item at the start of `bytes`; returns it and its length.
     pub fn decode(bytes: &'a [u8]) -> Result<(Item<'a>, usize), Fault> {
         if let Some(found) = decode_plain_set(bytes) {
+            return Ok(found);
+        }
+        if let Some(found) = decode_collection(bytes)? {
             return Ok(found);
         }
         let mut args: [&[u8]; WORDS_MAX] = [&[]; WORDS_MAX];
@@ -356,6 +377,52 @@ fn decode_plain_set(bytes: &[u8]) -> Option<(Item<'_>, usize)> {
         expiry: SetExpiry::Clear,
     };
     Some((Item::Effect(effect), bytes.len() - rest.len()))
+}
+
+fn encode_collection(out: &mut Vec<u8>, verb: Verb, key: &[u8], words: Words<'_>) {
+    let spelling = verb.spelling();
+    debug_assert!(spelling.takes(words.len()), "{verb:?} of {words:?}");
+    let names = 2 + usize::from(spelling.subcommand.is_some());
+    out.push(b'*');
+    put_decimal(out, (names + words.len()) as u64);
+    out.extend_from_slice(b"\r\n");
+    put_bulk(out, spelling.name.as_bytes());
+    if let Some(subcommand) = spelling.subcommand {
+        put_bulk(out, subcommand.as_bytes());
+    }
+    put_bulk(out, key);
+    words.encode(out);
+}
+
+/// `None` if the item does not begin with a verb.
+fn decode_collection(bytes: &[u8]) -> Result<Option<(Item<'_>, usize)>, Fault> {
+    let (count, rest) = prefixed_length(bytes, b'*')?;
+    if count < 3 {
+        return Ok(None);
+    }
+    let (name, rest) = bulk(rest)?;
+    let (second, after_second) = bulk(rest)?;
+    let Some(spelling) = Verb::find(name, second) else {
+        return Ok(None);
+    };
+    let (key, rest, names) = match spelling.subcommand {
+        None => (second, after_second, 2),
+        Some(_) => {
+            let (key, rest) = bulk(after_second)?;
+            (key, rest, 3)
+        }
+    };
+    let count = count
+        .checked_sub(names)
+        .filter(|count| spelling.takes(*count))
+        .ok_or(Fault::Invalid("the verb takes another number of words"))?;
+    let (words, rest) = Words::decode(rest, count)?;
+    let effect = Effect::Collection {
+        verb: spelling.verb,
+        key,
+        words,
+    };
+    Ok(Some((Item::Effect(effect), bytes.len() - rest.len())))
 }
 
 fn decode_words<'a>(

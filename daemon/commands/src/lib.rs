@@ -13,16 +13,24 @@ mod deadline;
 pub mod error;
 mod extended;
 pub mod flags;
+mod geo;
 pub mod glob;
+mod hash;
 pub mod help;
+mod hyperloglog;
 pub mod info;
 mod key;
 pub mod keyspec;
+mod list;
+mod set;
+mod sort;
+mod stream;
 mod string;
 pub mod table;
 #[cfg(test)]
 mod testing;
 pub mod value;
+mod zset;
 
 pub use args::{Args, Cursor};
 pub use command::{Arity, Command, at_least, exactly, in_group};
@@ -44,6 +52,14 @@ pub type Row = Command<DataFn>;
 pub const FAMILIES: &[&[Row]] = &[
     string::COMMANDS,
     bitmap::COMMANDS,
+    hyperloglog::COMMANDS,
+    list::COMMANDS,
+    set::COMMANDS,
+    hash::COMMANDS,
+    zset::COMMANDS,
+    geo::COMMANDS,
+    stream::COMMANDS,
+    sort::COMMANDS,
     key::COMMANDS,
     key::SERVER_COMMANDS,
 ];

@@ -40,8 +40,13 @@ pub(crate) fn digest_entry(db: u32, entry: &Entry, buffer: &mut Vec<u8>) -> u128
     buffer.extend_from_slice(&expiry.map_or(0, |at| at.0).to_le_bytes());
     buffer.extend_from_slice(&(entry.key().len() as u64).to_le_bytes());
     buffer.extend_from_slice(entry.key());
-    let value = entry.str().expect("strings are the only kind of value");
-    buffer.extend_from_slice(str_bytes(value, &mut IntText::default()));
+    match entry.str() {
+        Some(value) => buffer.extend_from_slice(str_bytes(value, &mut IntText::default())),
+        None => {
+            let value = entry.value().expect("what is no string is a collection");
+            value.digest(buffer);
+        }
+    }
     xxh3_128(buffer)
 }
 

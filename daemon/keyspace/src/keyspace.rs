@@ -11,6 +11,7 @@ use crate::db::{Db, Garbage};
 use crate::deps::Dependencies;
 use crate::effects::EffectBuf;
 use crate::hash::hash_key;
+use crate::limits::Limits;
 use crate::random::Random;
 use crate::touched::TouchedList;
 use crate::tx::Tx;
@@ -34,6 +35,7 @@ pub struct Options {
     pub unit_bytes_max: usize,
     /// Longest string that a command may make, in bytes.
     pub string_bytes_max: usize,
+    pub limits: Limits,
 }
 
 impl Options {
@@ -48,6 +50,7 @@ impl Options {
             access: AccessPolicy::Lru,
             unit_bytes_max: 1 << 30,
             string_bytes_max: STRING_BYTES_MAX,
+            limits: Limits::default(),
         }
     }
 }
@@ -82,6 +85,7 @@ pub struct Keyspace {
     pub(crate) access: AccessPolicy,
     pub(crate) unit_bytes_max: usize,
     pub(crate) string_bytes_max: usize,
+    pub(crate) limits: Limits,
     pub(crate) random: Random,
     pub(crate) effects: EffectBuf,
     pub(crate) deps: Dependencies,
@@ -111,6 +115,7 @@ impl Keyspace {
             access: options.access,
             unit_bytes_max: options.unit_bytes_max,
             string_bytes_max: options.string_bytes_max,
+            limits: options.limits,
             random: Random::new(options.random_seed),
             effects: EffectBuf::new(options.log, options.next_lsn),
             deps: Dependencies::new(options.databases),
@@ -142,6 +147,15 @@ impl Keyspace {
             self.dbs.push(db);
         }
         self.deps.grow(databases);
+    }
+
+    /// Other limits for the encodings; values that are there keep theirs until they change.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Keys of a database, counting those whose time has come but that nobody has deleted yet.

@@ -15,6 +15,7 @@ pub mod entry;
 mod expire;
 pub mod hash;
 mod keyspace;
+mod limits;
 pub mod loader;
 mod prefetch;
 mod random;
@@ -22,6 +23,7 @@ pub mod table;
 mod text;
 pub mod touched;
 mod tx;
+pub mod value;
 mod walk;
 
 pub use access::AccessPolicy;
@@ -31,9 +33,11 @@ pub use db::Garbage;
 pub use esker_format::{Lsn, UnixMs};
 pub use expire::ExpireCycle;
 pub use keyspace::{DbInfo, Keyspace, Options, Stats};
+pub use limits::Limits;
 pub use random::Random;
 pub use text::{IntText, str_bytes, str_len};
 pub use tx::{ExpireResult, Expiry, IncrError, NoSuchKey, Outcome, Tx, WrongType};
+pub use value::{Collection, Hash, List, Set, Stream, Value, Zset};
 pub use walk::{Budget, Cut, Step};
 
 /// What crosses threads: the engine behind its lock, and what leaves it to be written, freed or inserted.

@@ -9,10 +9,16 @@
 //! An expired key is absent at once. Where the transaction may delete it, its `DEL` is recorded at that moment, as
 //! a unit of its own if it comes before the transaction's other effects.
 
+mod collection;
+mod hash;
 mod key;
+mod list;
 mod look;
+mod set;
+mod stream;
 mod string;
 mod whole;
+mod zset;
 
 use esker_format::record::Effect;
 use esker_format::{Lsn, UnixMs};

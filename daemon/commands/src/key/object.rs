@@ -36,7 +36,10 @@ fn encoding_name(entry: &Entry) -> &'static str {
             "embstr"
         }
         Some(_) => "raw",
-        None => "unknown",
+        None => {
+            let value = entry.value();
+            value.map_or("unknown", |value| value.encoding())
+        }
     }
 }
 

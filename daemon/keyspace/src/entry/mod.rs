@@ -5,7 +5,7 @@
 //! 0       8     header word, see `shape`
 //! 8       8     key length, only when it does not fit in the header (LONG_KEY)
 //! ..      8     expiry in Unix milliseconds, only with EXPIRY_SLOT; meaningful only with EXPIRES
-//! ..      8     value word, only when the value is not inline: an i64 or an `Arc<Vec<u8>>`
+//! ..      8     value word, only when the value is not inline: an i64, an `Arc<Vec<u8>>` or a collection's word
 //! ..      n     key
 //! ..      n     inline value
 //! ```
@@ -17,7 +17,7 @@
 //! `Entry` is an owning pointer in the low 48 bits of a `u64`. The upper 16 bits belong to the table's slot that
 //! holds it, and every method ignores them. It is `Send`, not `Sync`: access and epoch bits change through `&self`.
 //!
-//! Only strings exist; the value word and the kind bits leave room for boxed values of the other kinds.
+//! Collections are read and changed through guards that turn the word into the collection and back.
 
 #![expect(
     unsafe_code,
@@ -41,7 +41,10 @@ pub use shape::size_class;
 pub use value::{INLINE_MAX, StrInput, StrRef};
 
 use shape::*;
-use value::Value;
+use value::Stored;
+
+use crate::value::word::GuardMut;
+use crate::value::{Collection, Guard, Value};
 
 /// Longest string that Redis calls "embstr".
 const EMBSTR_MAX: usize = 44;
@@ -65,27 +68,47 @@ pub struct Entry {
     _not_sync: PhantomData<*mut ()>,
 }
 
-// SAFETY: an entry owns its allocation, and the blob it may hold is an `Arc<Vec<u8>>`, which is `Send`.
+// SAFETY: an entry owns its allocation, and what it may hold is `Send`: an `Arc<Vec<u8>>` or a collection.
 unsafe impl Send for Entry {}
 
 impl Entry {
     pub fn string(key: &[u8], value: StrInput<'_>, expire_at: Option<UnixMs>) -> Entry {
         match value {
-            StrInput::Int(number) => Self::create(0, key, Value::Int(number), expire_at),
+            StrInput::Int(number) => {
+                Self::create(Kind::String, 0, key, Stored::Int(number), expire_at)
+            }
             StrInput::Bytes(bytes) if bytes.len() <= INLINE_MAX => {
-                Self::create(0, key, Value::Inline(bytes), expire_at)
+                Self::create(Kind::String, 0, key, Stored::Inline(bytes), expire_at)
             }
-            StrInput::Bytes(bytes) => {
-                Self::create(0, key, Value::Blob(Arc::new(bytes.to_vec())), expire_at)
-            }
+            StrInput::Bytes(bytes) => Self::create(
+                Kind::String,
+                0,
+                key,
+                Stored::Blob(Arc::new(bytes.to_vec())),
+                expire_at,
+            ),
             StrInput::Blob(blob) if blob.len() <= INLINE_MAX => {
-                Self::create(0, key, Value::Inline(&blob), expire_at)
+                Self::create(Kind::String, 0, key, Stored::Inline(&blob), expire_at)
             }
-            StrInput::Blob(blob) => Self::create(0, key, Value::Blob(blob), expire_at),
+            StrInput::Blob(blob) => {
+                Self::create(Kind::String, 0, key, Stored::Blob(blob), expire_at)
+            }
         }
     }
 
-    fn create(carried: u64, key: &[u8], value: Value<'_>, expire_at: Option<UnixMs>) -> Entry {
+    /// An entry of a collection.
+    pub fn collection(key: &[u8], value: Value, expire_at: Option<UnixMs>) -> Entry {
+        let kind = value.kind();
+        Self::create(kind, 0, key, Stored::Boxed(value.into_word()), expire_at)
+    }
+
+    fn create(
+        kind: Kind,
+        carried: u64,
+        key: &[u8],
+        value: Stored<'_>,
+        expire_at: Option<UnixMs>,
+    ) -> Entry {
         let shape = Shape {
             encoding: value.encoding(),
             long_key: key.len() > KEY_LEN_MASK as usize,
@@ -106,7 +129,7 @@ impl Entry {
         // all that precedes them are words, and the source slices cannot overlap fresh memory.
         unsafe {
             base.cast::<u64>()
-                .write(shape.header(Kind::String) | carried | expires);
+                .write(shape.header(kind) | carried | expires);
             if shape.long_key {
                 base.add(8).cast::<u64>().write(key.len() as u64);
             }
@@ -208,6 +231,45 @@ impl Entry {
         })
     }
 
+    fn boxed_word(&self) -> Option<u64> {
+        let shape = self.shape();
+        if shape.encoding != ENCODING_BOXED {
+            return None;
+        }
+        // SAFETY: the encoding says that the value word is there, at the shape's offset.
+        Some(unsafe { self.base().add(shape.word_offset()).cast::<u64>().read() })
+    }
+
+    /// The collection of that type; `None` when the entry is of another kind.
+    #[inline]
+    pub fn get<C: Collection>(&self) -> Option<Guard<'_, C>> {
+        if self.kind() != C::KIND {
+            return None;
+        }
+        let word = self.boxed_word()?;
+        // SAFETY: the kind says of which type the word is; the entry is borrowed as long as the guard lives.
+        Some(unsafe { Guard::new(C::from_word(word)) })
+    }
+
+    /// The collection, of whatever type; `None` for a string.
+    pub fn value(&self) -> Option<Guard<'_, Value>> {
+        let word = self.boxed_word()?;
+        // SAFETY: as in `get`.
+        Some(unsafe { Guard::new(Value::from_word(self.kind(), word)) })
+    }
+
+    /// The collection of that type, to change in place.
+    #[inline]
+    pub(crate) fn get_mut<C: Collection>(&mut self) -> Option<GuardMut<'_, C>> {
+        let shape = self.shape();
+        if self.kind() != C::KIND || shape.encoding != ENCODING_BOXED {
+            return None;
+        }
+        // SAFETY: the encoding says that the word at this offset is a collection's, the kind says of which type;
+        // `&mut self` makes it unique, and the guard gives back a word of the same type.
+        Some(unsafe { GuardMut::new(&mut *self.base().add(shape.word_offset()).cast::<u64>()) })
+    }
+
     #[inline]
     pub fn has_expiry(&self) -> bool {
         self.header() & EXPIRES != 0
@@ -264,14 +326,15 @@ impl Entry {
         self.set_header(self.header() & !RAW | if raw { RAW } else { 0 });
     }
 
-    /// Bytes of the allocation, and of the blob behind it even when others share it.
+    /// Bytes of the allocation, and of the value behind it even when others share it.
     pub fn heap_bytes(&self) -> usize {
         const BLOB_HEADER: usize = 2 * size_of::<usize>() + size_of::<Vec<u8>>();
-        let blob = match self.str() {
+        let value = match self.str() {
             Some(StrRef::Blob(blob)) => size_class(BLOB_HEADER) + size_class(blob.capacity()),
-            _ => 0,
+            Some(_) => 0,
+            None => self.value().map_or(0, |value| value.heap_bytes()),
         };
-        self.shape().allocated_bytes() + blob
+        self.shape().allocated_bytes() + value
     }
 
     /// Overwrites value and expiry if the size class stays, and clears the raw mark. Gives the value back if a new
@@ -323,8 +386,8 @@ impl Entry {
                 base.add(new.expiry_offset()).cast::<i64>().write(at.0);
             }
             match value {
-                StrInput::Int(number) => write_value(base, new, Value::Int(number)),
-                StrInput::Bytes(bytes) => write_value(base, new, Value::Inline(bytes)),
+                StrInput::Int(number) => write_value(base, new, Stored::Int(number)),
+                StrInput::Bytes(bytes) => write_value(base, new, Stored::Inline(bytes)),
                 StrInput::Blob(_) => unreachable!("refused above"),
             }
         }
@@ -368,13 +431,21 @@ impl Entry {
         let old = ManuallyDrop::new(self);
         let carried = old.header() & CARRIED;
         let shape = old.shape();
-        let value = match old.str().expect("only strings exist") {
-            StrRef::Int(number) => Value::Int(number),
-            StrRef::Bytes(bytes) => Value::Inline(bytes),
+        let value = match old.str() {
+            Some(StrRef::Int(number)) => Stored::Int(number),
+            Some(StrRef::Bytes(bytes)) => Stored::Inline(bytes),
             // SAFETY: the blob is read out once; the old entry is freed below without dropping it.
-            StrRef::Blob(blob) => Value::Blob(unsafe { ptr::read(blob) }),
+            Some(StrRef::Blob(blob)) => Stored::Blob(unsafe { ptr::read(blob) }),
+            // The word goes over to the new entry in the same way.
+            None => Stored::Boxed(old.boxed_word().expect("what is no string is a collection")),
         };
-        let new = Self::create(carried, key.unwrap_or(old.key()), value, expire_at);
+        let new = Self::create(
+            old.kind(),
+            carried,
+            key.unwrap_or(old.key()),
+            value,
+            expire_at,
+        );
         // SAFETY: the allocation was made with the layout of its shape, and nothing refers to it any more.
         unsafe { dealloc(old.base(), shape.layout()) };
         new
@@ -382,12 +453,17 @@ impl Entry {
 
     /// A second entry with the same key, value (a blob is shared), expiry, access, epoch and raw mark.
     pub fn duplicate(&self) -> Entry {
-        let value = match self.str().expect("only strings exist") {
-            StrRef::Int(number) => Value::Int(number),
-            StrRef::Bytes(bytes) => Value::Inline(bytes),
-            StrRef::Blob(blob) => Value::Blob(Arc::clone(blob)),
+        let value = match self.str() {
+            Some(StrRef::Int(number)) => Stored::Int(number),
+            Some(StrRef::Bytes(bytes)) => Stored::Inline(bytes),
+            Some(StrRef::Blob(blob)) => Stored::Blob(Arc::clone(blob)),
+            None => {
+                let value = self.value().expect("what is no string is a collection");
+                Stored::Boxed(value.duplicate().into_word())
+            }
         };
-        Self::create(self.header() & CARRIED, self.key(), value, self.expire_at())
+        let carried = self.header() & CARRIED;
+        Self::create(self.kind(), carried, self.key(), value, self.expire_at())
     }
 
     /// The blob, to change or swap in place. It may shrink below [`INLINE_MAX`] and stay a blob.
@@ -405,22 +481,23 @@ impl Entry {
 /// # Safety
 /// `base` is an allocation of `shape`, whose encoding is the value's, and whose old value needs no drop.
 #[inline]
-unsafe fn write_value(base: *mut u8, shape: Shape, value: Value<'_>) {
+unsafe fn write_value(base: *mut u8, shape: Shape, value: Stored<'_>) {
     // SAFETY: the caller vouches for allocation and shape; the value word is aligned, see `create`.
     unsafe {
         match value {
-            Value::Inline(bytes) => {
+            Stored::Inline(bytes) => {
                 ptr::copy_nonoverlapping(
                     bytes.as_ptr(),
                     base.add(shape.inline_offset()),
                     bytes.len(),
                 );
             }
-            Value::Int(number) => base.add(shape.word_offset()).cast::<i64>().write(number),
-            Value::Blob(blob) => base
+            Stored::Int(number) => base.add(shape.word_offset()).cast::<i64>().write(number),
+            Stored::Blob(blob) => base
                 .add(shape.word_offset())
                 .cast::<Arc<Vec<u8>>>()
                 .write(blob),
+            Stored::Boxed(word) => base.add(shape.word_offset()).cast::<u64>().write(word),
         }
     }
 }
@@ -429,10 +506,15 @@ impl Drop for Entry {
     fn drop(&mut self) {
         let shape = self.shape();
         let base = self.base();
-        // SAFETY: the entry owns its allocation, made with the layout of its shape, and the blob in it.
+        let word = self.boxed_word();
+        // SAFETY: the entry owns its allocation, made with the layout of its shape, and the blob or collection in it,
+        // whose type its kind tells.
         unsafe {
             if shape.encoding == ENCODING_BLOB {
                 ptr::drop_in_place(base.add(shape.word_offset()).cast::<Arc<Vec<u8>>>());
+            }
+            if let Some(word) = word {
+                drop(Value::from_word(self.kind(), word));
             }
             dealloc(base, shape.layout());
         }
@@ -445,6 +527,7 @@ impl std::fmt::Debug for Entry {
             .field("key", &String::from_utf8_lossy(self.key()))
             .field("kind", &self.kind())
             .field("value", &self.str())
+            .field("collection", &self.value().as_deref())
             .field("expire_at", &self.expire_at())
             .finish()
     }

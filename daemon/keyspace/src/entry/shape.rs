@@ -25,6 +25,8 @@ pub(super) const CARRIED: u64 = RAW | (EPOCH_MASK << EPOCH_SHIFT) | (ACCESS_MASK
 pub(super) const ENCODING_INLINE: u64 = 0;
 pub(super) const ENCODING_INT: u64 = 1;
 pub(super) const ENCODING_BLOB: u64 = 2;
+/// The word is a collection's, see `value::word`.
+pub(super) const ENCODING_BOXED: u64 = 3;
 
 /// What decides where the fields lie and how large the allocation is.
 #[derive(Clone, Copy)]

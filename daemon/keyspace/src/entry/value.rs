@@ -1,8 +1,8 @@
-//! String values on their way into an entry and out of it.
+//! Values on their way into an entry and out of it.
 
 use std::sync::Arc;
 
-use super::shape::{ENCODING_BLOB, ENCODING_INLINE, ENCODING_INT};
+use super::shape::{ENCODING_BLOB, ENCODING_BOXED, ENCODING_INLINE, ENCODING_INT};
 
 /// Longest string that lives inside the entry; longer ones are shared blobs, so that replies and snapshots take a
 /// reference instead of a copy. Copying this much costs about as much as the two allocations of a blob.
@@ -45,25 +45,28 @@ fn parse_canonical(bytes: &[u8]) -> Option<i64> {
 }
 
 /// A value on its way into an allocation.
-pub(super) enum Value<'a> {
+pub(super) enum Stored<'a> {
     Inline(&'a [u8]),
     Int(i64),
     Blob(Arc<Vec<u8>>),
+    /// A collection's word, which the entry owns from then on.
+    Boxed(u64),
 }
 
-impl<'a> Value<'a> {
+impl Stored<'_> {
     pub(super) fn encoding(&self) -> u64 {
         match self {
-            Value::Inline(_) => ENCODING_INLINE,
-            Value::Int(_) => ENCODING_INT,
-            Value::Blob(_) => ENCODING_BLOB,
+            Stored::Inline(_) => ENCODING_INLINE,
+            Stored::Int(_) => ENCODING_INT,
+            Stored::Blob(_) => ENCODING_BLOB,
+            Stored::Boxed(_) => ENCODING_BOXED,
         }
     }
 
     pub(super) fn inline_len(&self) -> usize {
         match self {
-            Value::Inline(bytes) => bytes.len(),
-            Value::Int(_) | Value::Blob(_) => 0,
+            Stored::Inline(bytes) => bytes.len(),
+            Stored::Int(_) | Stored::Blob(_) | Stored::Boxed(_) => 0,
         }
     }
 }

@@ -6,9 +6,15 @@
 //! For replay at speed the caller looks ahead: it hashes the keys of the next effects and asks for their buckets,
 //! then for their entries, while it applies the ones before.
 
+mod hash;
+mod list;
+mod set;
+mod stream;
+mod zset;
+
 use std::fmt;
 
-use esker_format::record::{Effect, SetExpiry};
+use esker_format::record::{Effect, SetExpiry, Verb, Words};
 use esker_format::redis::rdb::{self, DumpValue};
 
 use crate::entry::StrInput;
@@ -27,6 +33,8 @@ pub enum ApplyError {
     Increment,
     /// An offset beyond what a string can hold, or nothing to write.
     Range,
+    /// Words that are not what the verb takes, or an element that is not there.
+    Words,
     /// A DUMP payload that does not decode to a value this version knows.
     Payload,
 }
@@ -39,6 +47,7 @@ impl fmt::Display for ApplyError {
             ApplyError::WrongType => f.write_str("the key holds another kind of value"),
             ApplyError::Increment => f.write_str("the value cannot be incremented"),
             ApplyError::Range => f.write_str("the range is not valid"),
+            ApplyError::Words => f.write_str("the words do not fit the verb or the value"),
             ApplyError::Payload => f.write_str("the dump payload is not valid"),
         }
     }
@@ -141,9 +150,51 @@ fn execute(tx: &mut Tx<'_>, effect: &Effect<'_>) -> Result<(), ApplyError> {
                 }
             }
         }
+        Effect::Collection { verb, key, words } => execute_verb(tx, verb, key, words)?,
         _ => execute_on_keys(tx, effect)?,
     }
     Ok(())
+}
+
+fn execute_verb(
+    tx: &mut Tx<'_>,
+    verb: Verb,
+    key: &[u8],
+    words: Words<'_>,
+) -> Result<(), ApplyError> {
+    match verb {
+        Verb::RPush
+        | Verb::LPush
+        | Verb::RPop
+        | Verb::LPop
+        | Verb::LSet
+        | Verb::LInsert
+        | Verb::LRem
+        | Verb::LTrim => list::execute(tx, verb, key, words),
+        Verb::SAdd | Verb::SRem => set::execute(tx, verb, key, words),
+        Verb::HSet | Verb::HDel | Verb::HPexpireAt | Verb::HPersist => {
+            hash::execute(tx, verb, key, words)
+        }
+        Verb::ZAdd | Verb::ZRem | Verb::ZRemRangeByRank => zset::execute(tx, verb, key, words),
+        Verb::XAdd
+        | Verb::XDel
+        | Verb::XTrim
+        | Verb::XSetId
+        | Verb::XGroupCreate
+        | Verb::XGroupSetId
+        | Verb::XGroupDestroy
+        | Verb::XGroupCreateConsumer
+        | Verb::XGroupDelConsumer
+        | Verb::XAck
+        | Verb::XClaim => stream::execute(tx, verb, key, words),
+    }
+}
+
+/// A word that is a decimal integer.
+pub(super) fn integer<T: std::str::FromStr>(word: Option<&[u8]>) -> Result<T, ApplyError> {
+    let text = word.and_then(|word| std::str::from_utf8(word).ok());
+    text.and_then(|text| text.parse().ok())
+        .ok_or(ApplyError::Words)
 }
 
 fn execute_on_keys(tx: &mut Tx<'_>, effect: &Effect<'_>) -> Result<(), ApplyError> {

@@ -1,0 +1,152 @@
+//! The values that are collections: lists, sets, sorted sets, hashes, streams.
+//!
+//! Each type is a small enum of encodings, each variant one owning pointer, so that an entry holds it in one word.
+//! What is small lives as the bytes that DUMP writes. Here is what all types have in common; what each of them can
+//! do is in its own file, and how commands reach it in `tx/`.
+
+mod hash;
+mod list;
+mod set;
+mod stream;
+pub(crate) mod word;
+mod zset;
+
+pub use hash::Hash;
+pub use list::List;
+pub use set::Set;
+pub use stream::Stream;
+pub use word::Guard;
+pub use zset::Zset;
+
+use crate::entry::Kind;
+use crate::limits::Limits;
+use word::Word;
+
+/// What every collection can do.
+#[expect(
+    private_bounds,
+    reason = "only the types of this module are collections"
+)]
+pub trait Collection: Word + Send + 'static {
+    const KIND: Kind;
+
+    /// One without elements, in the encoding that new ones begin with.
+    fn empty(limits: &Limits) -> Self;
+
+    /// Whether a key with this value must not exist. A stream may be empty.
+    fn is_empty(&self) -> bool;
+
+    /// Elements, fields or entries.
+    fn elements(&self) -> usize;
+
+    /// What OBJECT ENCODING says.
+    fn encoding(&self) -> &'static str;
+
+    /// Bytes on the heap, without a walk through the elements.
+    fn heap_bytes(&self) -> usize;
+
+    /// An equal value of its own.
+    fn duplicate(&self) -> Self;
+
+    /// Appends bytes that are equal for equal values, whatever their encoding and history.
+    fn digest(&self, out: &mut Vec<u8>);
+
+    /// Out of a value of any type.
+    fn from_value(value: Value) -> Option<Self>;
+
+    /// As a value of any type.
+    fn into_value(self) -> Value;
+}
+
+/// A collection of any type.
+#[derive(Debug)]
+pub enum Value {
+    List(List),
+    Set(Set),
+    Zset(Zset),
+    Hash(Hash),
+    Stream(Stream),
+}
+
+macro_rules! each {
+    ($value:expr, $inner:ident => $result:expr) => {
+        match $value {
+            Value::List($inner) => $result,
+            Value::Set($inner) => $result,
+            Value::Zset($inner) => $result,
+            Value::Hash($inner) => $result,
+            Value::Stream($inner) => $result,
+        }
+    };
+}
+
+impl Value {
+    pub fn kind(&self) -> Kind {
+        fn kind<C: Collection>(_: &C) -> Kind {
+            C::KIND
+        }
+        each!(self, inner => kind(inner))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        each!(self, inner => inner.is_empty())
+    }
+
+    pub fn elements(&self) -> usize {
+        each!(self, inner => inner.elements())
+    }
+
+    pub fn encoding(&self) -> &'static str {
+        each!(self, inner => inner.encoding())
+    }
+
+    pub fn heap_bytes(&self) -> usize {
+        each!(self, inner => inner.heap_bytes())
+    }
+
+    pub fn duplicate(&self) -> Value {
+        each!(self, inner => inner.duplicate().into_value())
+    }
+
+    pub fn digest(&self, out: &mut Vec<u8>) {
+        each!(self, inner => inner.digest(out));
+    }
+
+    pub(crate) fn into_word(self) -> u64 {
+        each!(self, inner => inner.into_word())
+    }
+
+    /// # Safety
+    /// `word` came from `into_word` of a value of this kind and is taken back once.
+    #[expect(unsafe_code, reason = "the kind says which type the word is of")]
+    pub(crate) unsafe fn from_word(kind: Kind, word: u64) -> Value {
+        // SAFETY: the contract is the caller's.
+        unsafe {
+            match kind {
+                Kind::List => Value::List(Word::from_word(word)),
+                Kind::Set => Value::Set(Word::from_word(word)),
+                Kind::Zset => Value::Zset(Word::from_word(word)),
+                Kind::Hash => Value::Hash(Word::from_word(word)),
+                Kind::Stream => Value::Stream(Word::from_word(word)),
+                Kind::String => unreachable!("a string is no boxed word"),
+            }
+        }
+    }
+}
+
+/// Implements the conversions of [`Collection`] between a type and [`Value`].
+macro_rules! value_of {
+    ($type:ident) => {
+        fn from_value(value: $crate::value::Value) -> Option<Self> {
+            match value {
+                $crate::value::Value::$type(inner) => Some(inner),
+                _ => None,
+            }
+        }
+
+        fn into_value(self) -> $crate::value::Value {
+            $crate::value::Value::$type(self)
+        }
+    };
+}
+pub(crate) use value_of;
