@@ -19,6 +19,7 @@ mod limits;
 pub mod loader;
 mod prefetch;
 mod random;
+pub mod rope;
 pub mod table;
 mod text;
 pub mod touched;
