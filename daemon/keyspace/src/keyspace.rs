@@ -115,7 +115,10 @@ impl Keyspace {
             access: options.access,
             unit_bytes_max: options.unit_bytes_max,
             string_bytes_max: options.string_bytes_max,
-            limits: options.limits,
+            limits: Limits {
+                hash_seed: options.hash_seed,
+                ..options.limits
+            },
             random: Random::new(options.random_seed),
             effects: EffectBuf::new(options.log, options.next_lsn),
             deps: Dependencies::new(options.databases),
@@ -151,7 +154,10 @@ impl Keyspace {
 
     /// Other limits for the encodings; values that are there keep theirs until they change.
     pub fn set_limits(&mut self, limits: Limits) {
-        self.limits = limits;
+        self.limits = Limits {
+            hash_seed: self.hash_seed,
+            ..limits
+        };
     }
 
     pub fn limits(&self) -> &Limits {

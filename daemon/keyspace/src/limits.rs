@@ -20,6 +20,8 @@ pub struct Limits {
     pub stream_node_max_bytes: usize,
     pub stream_node_max_entries: usize,
     pub hll_sparse_max_bytes: usize,
+    /// No directive: the seed of the hash tables inside of values. A keyspace puts its own here.
+    pub hash_seed: u64,
 }
 
 impl Default for Limits {
@@ -37,6 +39,7 @@ impl Default for Limits {
             stream_node_max_bytes: 4096,
             stream_node_max_entries: 100,
             hll_sparse_max_bytes: 3000,
+            hash_seed: 0,
         }
     }
 }
