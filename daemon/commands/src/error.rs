@@ -5,6 +5,8 @@ use std::fmt;
 
 use esker_resp::Reply;
 
+use crate::block::Block;
+
 pub type CmdResult = Result<(), CmdError>;
 
 /// A refusal. `line()` is the whole error line without its `-`: a code, a blank, a sentence.
@@ -30,6 +32,8 @@ pub enum CmdError {
     InvalidExpire(&'static str),
     /// `wrong number of arguments for '<command>' command`
     WrongArity(Cow<'static, str>),
+    /// No refusal: there is nothing yet, and the command wants to wait.
+    Block(Box<Block>),
     /// A complete line with its code.
     Line(Cow<'static, str>),
 }
@@ -86,6 +90,7 @@ impl CmdError {
                     "ERR wrong number of arguments for '{command}' command"
                 ));
             }
+            CmdError::Block(_) => "ERR the command has to wait",
             CmdError::Line(line) => line,
         })
     }
@@ -96,8 +101,12 @@ impl CmdError {
         line.split(' ').next().unwrap_or_default().to_owned()
     }
 
+    /// A command that would wait is answered as if its time had run out.
     pub fn write(&self, reply: &mut Reply<'_>) {
-        reply.error(wire_bytes(&self.line()));
+        match self {
+            CmdError::Block(block) => block.nothing.write(reply),
+            _ => reply.error(wire_bytes(&self.line())),
+        }
     }
 }
 

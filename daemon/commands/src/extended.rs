@@ -90,6 +90,30 @@ impl Extended {
         )
     }
 
+    /// A thousand times the number, rounded to 64 bits and then up to an integer; none when that has no 64 bits.
+    pub fn thousandfold_up(self) -> Option<i64> {
+        let product = round(
+            self.negative,
+            u128::from(self.mantissa) * 1000,
+            self.exponent,
+            false,
+        )?;
+        let mantissa = i128::from(product.mantissa);
+        let magnitude = match product.exponent {
+            0.. => return (product.mantissa == 0).then_some(0),
+            // A negative number rounds towards zero, which is up.
+            -127..0 if product.negative => mantissa >> -product.exponent,
+            -127..0 => -(-mantissa >> -product.exponent),
+            _ => i128::from(!product.negative && product.mantissa != 0),
+        };
+        let signed = if product.negative {
+            -magnitude
+        } else {
+            magnitude
+        };
+        i64::try_from(signed).ok()
+    }
+
     /// Plain decimal notation, at most 17 decimals.
     pub fn to_text(self) -> Vec<u8> {
         let mut out = Vec::new();

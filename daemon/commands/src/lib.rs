@@ -8,6 +8,7 @@
 pub mod arg;
 pub mod args;
 mod bitmap;
+pub mod block;
 pub mod command;
 mod deadline;
 pub mod error;
@@ -33,6 +34,7 @@ pub mod value;
 mod zset;
 
 pub use args::{Args, Cursor};
+pub use block::{Block, Nothing, blocking_timeout, blocking_timeout_ms};
 pub use command::{Arity, Command, at_least, exactly, in_group};
 pub use error::{CmdError, CmdResult};
 pub use flags::{Categories, Flags, Group, Traits};
