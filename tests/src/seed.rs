@@ -1,17 +1,29 @@
-//! Seeds and sizes of a run, taken from the environment and printed, so that every failure can be repeated.
+//! Seeds and sizes of a run, fixed or taken from the environment and printed, so that every failure can be repeated.
 
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// `ESKER_SEED`, or one drawn from the clock.
+/// What every random suite starts from unless told otherwise, so that two runs of `tests/run` judge the same cases.
+/// `tests/run` reads this line and hands the number to property tests too.
+pub const SEED: u64 = 20_250_611;
+
+/// The seed of this process: `SEED`, or what `ESKER_SEED` says: a number, or `random` for one that is drawn from the
+/// clock. Tests print it.
 pub fn seed() -> u64 {
-    match std::env::var("ESKER_SEED") {
-        Ok(text) => text.parse().expect("ESKER_SEED is a number"),
-        Err(_) => SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(1, |now| {
-                now.as_nanos() as u64 ^ u64::from(std::process::id()).rotate_left(40)
-            }),
-    }
+    static CHOSEN: OnceLock<u64> = OnceLock::new();
+    *CHOSEN.get_or_init(|| match std::env::var("ESKER_SEED").as_deref() {
+        Err(_) | Ok("") => SEED,
+        Ok("random") => drawn(),
+        Ok(text) => text.parse().expect("ESKER_SEED is a number or `random`"),
+    })
+}
+
+fn drawn() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(1, |now| {
+            now.as_nanos() as u64 ^ u64::from(std::process::id()).rotate_left(40)
+        })
 }
 
 /// A count from the environment, or the default that fits a run of `tests/run`.

@@ -16,9 +16,8 @@ use esker_env::Rng;
 use esker_fuzz::TARGETS;
 use esker_fuzz::edit::{edits, splice};
 use esker_fuzz::input::Input;
-use esker_tests::seed::count;
+use esker_tests::seed::{count, seed};
 
-const SEED: u64 = 20_240_229;
 const CORPUS_BYTES_MAX: u64 = 200 << 10;
 
 /// Executions that a slow machine finishes in a second, in a debug build.
@@ -66,7 +65,7 @@ fn run(target: &str) {
         .iter()
         .find(|(name, _)| *name == target)
         .expect("a known rate");
-    let seed = count("ESKER_SEED", SEED);
+    let seed = seed();
     let executions = per_second * count("ESKER_FUZZ_SECONDS", 2);
     println!("{name}: seed {seed}, {executions} executions");
 

@@ -7,10 +7,14 @@
 
 use std::time::Duration;
 
-use esker_tests::sim::runner::{Summary, fresh_seed, run_many, run_seed};
+use esker_tests::seed::{count, seed};
+use esker_tests::sim::runner::{Summary, run_many, run_seed};
 
 /// Seeds that once found something, and a few more.
 const FIXED: &str = include_str!("../regress/seeds.txt");
+
+/// About a minute on two cores.
+const MORE: u64 = 3000;
 
 fn fixed_seeds() -> impl Iterator<Item = u64> {
     let lines = FIXED
@@ -48,13 +52,15 @@ fn a_range_of_seeds_survives_and_sees_everything() {
     assert!(shortfalls.is_empty(), "{}", shortfalls.join("\n"));
 }
 
-/// `ESKER_SIM_SECONDS` says for how long.
+/// `ESKER_SEED=random` makes them seeds that nobody has run yet; `ESKER_SIM_SECONDS` sets a time instead of a number.
 #[test]
-fn fresh_seeds_survive() {
-    let seconds = std::env::var("ESKER_SIM_SECONDS")
-        .map_or(10, |text| text.parse().expect("a number of seconds"));
-    let from = fresh_seed();
-    let summary = run_many(from, u64::MAX, Some(Duration::from_secs(seconds)), 2);
+fn more_seeds_survive() {
+    let from = seed();
+    let seconds = count("ESKER_SIM_SECONDS", 0);
+    let summary = match seconds {
+        0 => run_many(from, from.saturating_add(MORE), None, 2),
+        _ => run_many(from, u64::MAX, Some(Duration::from_secs(seconds)), 2),
+    };
     eprintln!(
         "{} seeds from {from} on: {}",
         summary.coverage.runs, summary.coverage

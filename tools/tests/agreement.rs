@@ -9,7 +9,6 @@ use std::path::Path;
 
 use common::*;
 use esker_env::Rng;
-use esker_env::real::entropy_seed;
 use esker_persist::OpenError;
 use esker_tools::progress::Progress;
 use esker_tools::repair;
@@ -78,7 +77,7 @@ fn damage(files: &mut Files, rng: &mut Rng) -> String {
 
 #[test]
 fn recovery_and_the_checker_agree_and_repair_leaves_what_both_accept() {
-    let seed = number("SEED").unwrap_or_else(entropy_seed);
+    let seed = common::seed();
     let mut rng = Rng::new(seed);
     let originals = directories();
     let (mut sound, mut refused) = (0, 0);

@@ -10,7 +10,7 @@ use crate::process::Server;
 
 use super::case::{Case, Step};
 use super::grammar::Words;
-use super::rules::{Rule, rule};
+use super::rules::{self, Rule, rule};
 
 /// Databases that sequences can reach.
 const DATABASES: [u32; 4] = [0, 1, 2, 15];
@@ -37,6 +37,8 @@ pub struct Pair<'a> {
     clients: [Client; 2],
     batch: Vec<Words>,
     expired: bool,
+    /// What the reference said to the call before.
+    refused: bool,
     cuts: Vec<proptest::sample::Index>,
     pub tally: Tally,
 }
@@ -56,6 +58,7 @@ impl<'a> Pair<'a> {
             clients: [reference.connect()?, subject.connect()?],
             batch: Vec::new(),
             expired: false,
+            refused: false,
             cuts: Vec::new(),
             tally: Tally::default(),
         })
@@ -92,6 +95,12 @@ impl<'a> Pair<'a> {
         match step {
             Step::Call(words) => {
                 self.batch.push(words.clone());
+                if rules::may_leave_a_name(words) {
+                    self.flush()?;
+                    if self.refused {
+                        self.batch.push(rules::same_name());
+                    }
+                }
                 Ok(())
             }
             Step::Expire(key) => {
@@ -183,6 +192,7 @@ impl<'a> Pair<'a> {
     fn compare_reply(&mut self, words: &Words, replies: &[Vec<u8>; 2]) -> Outcome {
         self.tally.replies += 1;
         let failed = replies[0].starts_with(b"-");
+        self.refused = failed;
         self.tally.errors += u64::from(failed);
         let name = words
             .first()

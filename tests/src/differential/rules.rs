@@ -178,3 +178,18 @@ pub fn rule(words: &[Vec<u8>], expired: bool) -> Rule {
         .find(|(name, ..)| *name == first || *name == both)
         .map_or(Rule::Exact, |(_, rule, _)| *rule)
 }
+
+/// A HELLO that names the connection. Refused for a later option, it has named it in 7.0 all the same; since 7.2 nothing
+/// is done before all is checked. Both sides get the same name then, or the names would differ for the rest of the
+/// sequence.
+pub fn may_leave_a_name(words: &[Vec<u8>]) -> bool {
+    let is = |word: &Vec<u8>, name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+    words.first().is_some_and(|word| is(word, "hello"))
+        && words.iter().any(|word| is(word, "setname"))
+}
+
+pub fn same_name() -> Vec<Vec<u8>> {
+    ["CLIENT", "SETNAME", ""]
+        .map(|word| word.as_bytes().to_vec())
+        .to_vec()
+}

@@ -335,3 +335,12 @@ pub fn judge(dir: &Path) -> Rebuilt {
     };
     offline::rebuild(&directory, request, &mut |_| {}).expect("it can be read")
 }
+
+/// `ESKER_SEED`, `random` included, or always the same: two runs of the tests judge the same cases.
+pub fn seed() -> u64 {
+    match std::env::var("ESKER_SEED").as_deref() {
+        Ok("random") => esker_env::real::entropy_seed(),
+        Ok(text) => text.parse().expect("ESKER_SEED is a number or `random`"),
+        Err(_) => 20_250_611,
+    }
+}
