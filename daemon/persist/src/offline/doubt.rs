@@ -63,7 +63,10 @@ impl Doubt {
             }
             Effect::Append { key, .. }
             | Effect::SetRange { key, .. }
-            | Effect::IncrBy { key, .. } => self.doubts(db, key, hash_seed).then_some((db, key)),
+            | Effect::IncrBy { key, .. }
+            | Effect::Collection { key, .. } => {
+                self.doubts(db, key, hash_seed).then_some((db, key))
+            }
             Effect::Rename { from, to } => self.transfer((db, from), (db, to), hash_seed),
             Effect::Move { key, db: target } => self.transfer((db, key), (target, key), hash_seed),
             Effect::Copy {

@@ -65,6 +65,7 @@ fn fault_of(error: ApplyError) -> Fault {
         ApplyError::WrongType => "an effect is on a key that holds another kind of value",
         ApplyError::Increment => "an effect increments a value that cannot be",
         ApplyError::Range => "an effect has a range that is not valid",
+        ApplyError::Words => "an effect has words that do not fit its verb or the value",
         ApplyError::Payload => "an effect has a payload that is not valid",
     })
 }
