@@ -76,6 +76,8 @@ pub struct EffectBuf {
     /// Where `MULTI` goes if a second effect comes.
     unit_body: usize,
     unit_effects: u32,
+    /// Several transactions are one unit: none of them ends it.
+    in_group: bool,
     spares: Vec<(Vec<u8>, Vec<FrameMark>)>,
 }
 
@@ -95,6 +97,7 @@ impl EffectBuf {
             unit_start_db: DB_UNKNOWN,
             unit_body: 0,
             unit_effects: 0,
+            in_group: false,
             spares: Vec::new(),
         }
     }
@@ -184,13 +187,29 @@ impl EffectBuf {
         self.bytes.splice(body..body, MULTI.iter().copied());
     }
 
-    /// Ends the unit, if it has any effect, and returns the LSN behind it.
+    /// Ends the unit, if it has any effect, and returns the LSN behind it. A group goes on.
     #[inline]
     pub fn end_unit(&mut self) -> Lsn {
-        if self.unit_effects > 0 {
+        if self.unit_effects > 0 && !self.in_group {
             self.close_unit();
         }
         self.end_lsn()
+    }
+
+    /// Makes everything up to [`EffectBuf::end_group`] one unit, whatever ends meanwhile. Between units.
+    pub fn begin_group(&mut self) {
+        assert!(
+            !self.in_group && self.unit_effects == 0,
+            "a group begins between units and holds no other"
+        );
+        self.in_group = true;
+    }
+
+    /// Ends the group's unit and returns the LSN behind it.
+    pub fn end_group(&mut self) -> Lsn {
+        assert!(self.in_group, "a group that ends has begun");
+        self.in_group = false;
+        self.end_unit()
     }
 
     fn close_unit(&mut self) {
@@ -237,7 +256,10 @@ impl EffectBuf {
 
     /// Hands out everything recorded. Between units only.
     pub fn take(&mut self) -> Chunk {
-        assert!(self.unit_effects == 0, "a chunk ends between units");
+        assert!(
+            self.unit_effects == 0 && !self.in_group,
+            "a chunk ends between units"
+        );
         self.close_frame();
         let first_lsn = Lsn(self.first_lsn);
         let (bytes, marks) = self.spares.pop().unwrap_or_default();
@@ -365,6 +387,22 @@ mod tests {
                 .count();
             assert_eq!(units, mark.units as usize);
         }
+    }
+
+    #[test]
+    fn a_group_is_one_unit() {
+        let mut buf = EffectBuf::new(true, Lsn(0));
+        buf.begin_group();
+        unit(&mut buf, &[(0, DEL_A)]);
+        unit(&mut buf, &[]);
+        unit(&mut buf, &[(1, DEL_A), (0, DEL_A)]);
+        let end = buf.end_group();
+        let chunk = buf.take();
+        assert_eq!(end.0, chunk.bytes.len() as u64);
+        assert_eq!(
+            words(&chunk.bytes),
+            "SELECT 0 MULTI DEL a SELECT 1 DEL a SELECT 0 DEL a EXEC "
+        );
     }
 
     #[test]

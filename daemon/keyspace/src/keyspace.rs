@@ -213,6 +213,10 @@ impl Keyspace {
         &mut self.effects
     }
 
+    pub fn touched(&self) -> &TouchedList {
+        &self.touched
+    }
+
     pub fn touched_mut(&mut self) -> &mut TouchedList {
         &mut self.touched
     }

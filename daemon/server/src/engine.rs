@@ -15,6 +15,7 @@ use crate::gates::Refusal;
 use crate::info::Gauges;
 use crate::session::{ClientId, Session};
 use crate::stats::Stats;
+use crate::watch::Watchers;
 
 /// Something an I/O thread has to do for one of its connections.
 #[derive(Debug)]
@@ -64,6 +65,7 @@ pub struct Engine {
     pub changes_at_snapshot: u64,
     pub background: Background,
     pub gauges: Gauges,
+    pub watchers: Watchers,
     /// DEBUG PAUSE-CRON.
     pub cron_paused: bool,
 }
@@ -82,6 +84,7 @@ impl Engine {
             changes_at_snapshot: 0,
             background: Background::default(),
             gauges: Gauges::default(),
+            watchers: Watchers::default(),
             cron_paused: false,
         }
     }
@@ -96,6 +99,25 @@ impl Engine {
         self.clients
             .get_mut(&id)
             .expect("a client that executes has a session")
+    }
+
+    /// Has the keyspace collect what it touches while somebody wants to know.
+    pub fn listen(&mut self) {
+        let on = !self.watchers.is_empty();
+        if self.keyspace.touched().listening() != on {
+            self.keyspace.touched_mut().set_listening(on);
+        }
+    }
+
+    /// Passes on what was touched since the last call. To be called after each command and each turn of the cron
+    /// that may have changed the keyspace.
+    #[inline]
+    pub fn settle_touched(&mut self, now_ms: i64) {
+        if self.keyspace.touched().listening() {
+            let mut touched = Vec::new();
+            self.keyspace.touched_mut().take_into(&mut touched);
+            self.tell_watchers(&touched, now_ms);
+        }
     }
 
     /// Queues mail for the thread that owns `client`; false when the client is gone.

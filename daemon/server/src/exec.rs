@@ -17,7 +17,8 @@ use crate::engine::Engine;
 use crate::gates;
 use crate::io::batch::{Batch, Cmd, Outcome, Run};
 use crate::io::output::OutRange;
-use crate::session::{Durability, ReplyMode, Session, Wait};
+use crate::multi;
+use crate::session::{ClientId, Durability, ReplyMode, Session, Wait};
 use crate::shared::Shared;
 use crate::table::{Handler, Row, TABLE};
 
@@ -178,9 +179,22 @@ fn execute(
     let mark = out.mark();
     let mut executed = true;
     let result = match cmd.row.map(|id| TABLE.row(id)) {
-        None => Err(TABLE.unknown(args)),
+        None => {
+            multi::refused(engine.session_mut(run.client));
+            Err(TABLE.unknown(args))
+        }
         Some(row) => match gates::check(shared, engine, run.client, row, args) {
-            Ok(gates::Pass::Go) => dispatch(shared, engine, run, cmd, row, args, out, now_ms),
+            Ok(gates::Pass::Go) => {
+                let session = engine.session_mut(run.client);
+                let mut reply = Reply::new(out, session.proto);
+                if multi::queue(session, row, cmd, args, &mut reply) {
+                    Ok(())
+                } else if session.multi.is_some() && row.name() == "EXEC" {
+                    transaction(shared, engine, run, row, out, now_ms)
+                } else {
+                    dispatch(shared, engine, run, cmd, row, args, out, now_ms)
+                }
+            }
             Ok(gates::Pass::Wait) => {
                 run.outcome.stopped_at = Some(index);
                 return;
@@ -188,7 +202,7 @@ fn execute(
             Err(error) => {
                 engine.stats.commands[row.id.index()].rejected += 1;
                 executed = false;
-                Err(error)
+                Err(refused(engine, run.client, row, error))
             }
         },
     };
@@ -203,7 +217,68 @@ fn execute(
             engine.stats.commands[id.index()].failed += 1;
         }
     }
+    engine.settle_touched(now_ms);
     after(shared, engine, run, index, out, mark);
+}
+
+/// A gate refused a command: a transaction that is being collected fails with it.
+fn refused(engine: &mut Engine, client: ClientId, row: &Row, error: CmdError) -> CmdError {
+    let session = engine.session_mut(client);
+    if session.multi.is_none() {
+        return error;
+    }
+    if row.name() == "EXEC" {
+        return multi::exec_refused(engine, client, &error);
+    }
+    multi::refused(session);
+    error
+}
+
+/// EXEC: the queued commands one after the other, as one unit of the log. An error of one ends no other.
+fn transaction(
+    shared: &Arc<Shared>,
+    engine: &mut Engine,
+    run: &mut Run,
+    row: &'static Row,
+    out: &mut OutBuf,
+    now_ms: i64,
+) -> Result<(), CmdError> {
+    engine.stats.commands[row.id.index()].calls += 1;
+    engine.stats.batch.push(row.id);
+    let proto = engine.session(run.client).proto;
+    let queued = match multi::take(engine, run.client, now_ms)? {
+        multi::Exec::Run(queued) => queued,
+        multi::Exec::Changed => {
+            Reply::new(out, proto).null_array();
+            return Ok(());
+        }
+    };
+    Reply::new(out, proto).array(queued.len());
+    let start = engine.keyspace.effects().end_lsn();
+    engine.keyspace.effects_mut().begin_group();
+    engine.session_mut(run.client).in_exec = true;
+    for queued in &queued {
+        let mark = out.mark();
+        let row = TABLE.row(queued.row);
+        let (cmd, args) = (queued.cmd(), queued.args());
+        if let Err(error) = dispatch(shared, engine, run, &cmd, row, args, out, now_ms) {
+            out.truncate_to(mark);
+            let proto = engine.session(run.client).proto;
+            error.write(&mut Reply::new(out, proto));
+        }
+        if out.is_error_at(mark) {
+            engine.stats.count_error_line(out.error_line_at(mark));
+            engine.stats.commands[row.id.index()].failed += 1;
+        }
+    }
+    let end = engine.keyspace.effects_mut().end_group();
+    let session = engine.session_mut(run.client);
+    session.in_exec = false;
+    if end > start {
+        session.last_write_lsn = end.0;
+        wait_for(shared, engine.session(run.client), run, end.0, true);
+    }
+    Ok(())
 }
 
 /// A web page can make a browser send us a request: its first or second line gives it away before its body,

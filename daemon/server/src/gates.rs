@@ -35,6 +35,7 @@ pub const ORDER: &[(&str, Gate)] = &[
     ("arity", arity),
     ("protected command", protected),
     ("authentication", authentication),
+    ("transaction", in_transaction),
     ("disk error", disk_error),
     ("paused", paused),
 ];
@@ -48,7 +49,12 @@ pub fn check(
 ) -> Result<Pass, CmdError> {
     let quiet =
         engine.pause.is_none() && engine.write_refusal.is_none() && shared.persist.accepts_writes();
-    if quiet && row.accepts(args.len()) && !row.protected() && engine.session(client).authenticated
+    let session = engine.session(client);
+    if quiet
+        && row.accepts(args.len())
+        && !row.protected()
+        && session.authenticated
+        && session.multi.is_none()
     {
         return Ok(Pass::Go);
     }
@@ -105,9 +111,26 @@ fn authentication(ctx: &mut GateCtx<'_>) -> Result<Pass, CmdError> {
     Err(CmdError::line_of("NOAUTH Authentication required."))
 }
 
+/// Some commands cannot be part of a transaction.
+fn in_transaction(ctx: &mut GateCtx<'_>) -> Result<Pass, CmdError> {
+    let collecting = ctx.engine.session(ctx.client).multi.is_some();
+    if collecting && ctx.row.flags.has(Flags::NO_MULTI) {
+        return Err(CmdError::text("Command not allowed inside a transaction"));
+    }
+    Ok(Pass::Go)
+}
+
+/// What the command may do: EXEC what its queue may.
+fn effective_flags(ctx: &GateCtx<'_>) -> Flags {
+    match &ctx.engine.session(ctx.client).multi {
+        Some(transaction) if ctx.row.name() == "EXEC" => ctx.row.flags.with(transaction.flags),
+        _ => ctx.row.flags,
+    }
+}
+
 /// The log is asked itself, since the control thread's word on it may be a tenth of a second old.
 fn disk_error(ctx: &mut GateCtx<'_>) -> Result<Pass, CmdError> {
-    if !ctx.row.is_write() {
+    if !effective_flags(ctx).has(Flags::WRITE) {
         return Ok(Pass::Go);
     }
     let refusal = Refusal::of(&ctx.shared.persist.health());
@@ -151,11 +174,8 @@ fn paused(ctx: &mut GateCtx<'_>) -> Result<Pass, CmdError> {
     let Some(pause) = ctx.engine.pause else {
         return Ok(Pass::Go);
     };
-    let concerned = pause.all
-        || ctx
-            .row
-            .flags
-            .intersects(Flags::WRITE.with(Flags::MAY_REPLICATE));
+    let concerned =
+        pause.all || effective_flags(ctx).intersects(Flags::WRITE.with(Flags::MAY_REPLICATE));
     let ends_it = ctx.row.name() == "CLIENT|UNPAUSE" && pause != Pause::OWN;
     if !concerned || ends_it {
         return Ok(Pass::Go);
@@ -175,6 +195,7 @@ mod tests {
                 "arity",
                 "protected command",
                 "authentication",
+                "transaction",
                 "disk error",
                 "paused"
             ]

@@ -15,11 +15,13 @@ pub mod gates;
 mod histogram;
 mod info;
 pub mod io;
+mod multi;
 pub mod session;
 pub mod shared;
 mod start;
 pub mod stats;
 pub mod table;
 mod threads;
+mod watch;
 
 pub use start::{Running, StartError, start};

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use esker_resp::Proto;
 
+use crate::multi::Transaction;
 use crate::table::RowId;
+use crate::watch::Watch;
 
 /// Never reused while the process lives.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -97,6 +99,11 @@ pub struct Session {
     /// Set by QUIT, CLIENT KILL on oneself and protocol errors: close once the replies are out.
     pub close_after_reply: bool,
     pub wait: Option<Wait>,
+    /// What MULTI collects.
+    pub multi: Option<Box<Transaction>>,
+    /// A command of EXEC is being executed: nothing may wait.
+    pub in_exec: bool,
+    pub watch: Watch,
     pub created_ms: i64,
     pub last_active_ms: i64,
     pub last_command: Option<RowId>,
@@ -128,6 +135,9 @@ impl Session {
             no_touch: false,
             close_after_reply: false,
             wait: None,
+            multi: None,
+            in_exec: false,
+            watch: Watch::default(),
             created_ms: now_ms,
             last_active_ms: now_ms,
             last_command: None,

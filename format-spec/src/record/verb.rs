@@ -122,6 +122,10 @@ pub const VERBS: &[Spelling] = &[
 
 impl Verb {
     /// How it is written.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a test holds the table in the order of the enum"
+    )]
     pub fn spelling(self) -> &'static Spelling {
         &VERBS[self as usize]
     }

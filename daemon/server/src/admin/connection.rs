@@ -7,6 +7,7 @@ use esker_commands::{
 use esker_resp::{Proto, Reply, parse_i64};
 
 use super::{AdminFn, Ctx, REDIS_VERSION, row};
+use crate::multi;
 use crate::session::{ReplyMode, Session};
 
 /// Allowed before authentication and in nearly every other state of the server.
@@ -265,6 +266,7 @@ fn quit(ctx: &mut Ctx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> CmdResult {
 
 fn reset(ctx: &mut Ctx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> CmdResult {
     let authenticated = ctx.settings().security.requirepass.is_empty();
+    multi::discard(ctx.engine, ctx.client);
     let session = ctx.session();
     session.name.clear();
     session.db = 0;

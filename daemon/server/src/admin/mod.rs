@@ -12,6 +12,7 @@ mod debug;
 mod lolwut;
 mod memory;
 mod server;
+mod transaction;
 
 use std::sync::Arc;
 
@@ -64,6 +65,11 @@ impl Ctx<'_> {
 
     /// Queues work that answers this client; until then the client's next commands wait.
     fn queue_and_wait(&mut self, job: Job) -> CmdResult {
+        if self.session().in_exec {
+            return Err(CmdError::text(
+                "this command waits for another thread and cannot be part of a transaction",
+            ));
+        }
         self.session().wait = Some(Wait::Control);
         self.queue(job);
         Ok(())
@@ -111,6 +117,7 @@ pub const FAMILIES: &[AdminRows] = &[
     memory::ROWS,
     debug::ROWS,
     lolwut::ROWS,
+    transaction::ROWS,
 ];
 
 const ROWS: usize = count_rows(FAMILIES);

@@ -209,6 +209,10 @@ fn wait(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> CmdResult {
         reply.integer(0);
         return Ok(());
     }
+    if ctx.session().in_exec {
+        reply.integer(0);
+        return Ok(());
+    }
     ctx.session().wait = Some(Wait::Replicas { deadline_ms });
     Ok(())
 }
@@ -232,7 +236,7 @@ fn waitaof(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> CmdResul
     }
     let lsn = ctx.session().last_write_lsn;
     let durable = ctx.shared.log_progress().durable >= lsn;
-    if replicas == 0 && (local == 0 || durable) {
+    if ctx.session().in_exec || (replicas == 0 && (local == 0 || durable)) {
         waitaof_reply(reply, durable && ctx.settings().persistence.appendonly);
         return Ok(());
     }

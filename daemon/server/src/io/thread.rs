@@ -709,8 +709,11 @@ impl IoThread {
         }
         let mut engine = self.shared.engine.lock();
         for client in self.closed.drain(..) {
-            let session = engine.clients.remove(&client);
-            if let Some(Wait::Aof { .. }) = session.and_then(|session| session.wait) {
+            let Some(session) = engine.clients.remove(&client) else {
+                continue;
+            };
+            engine.forget_watched(client, &session.watch);
+            if let Some(Wait::Aof { .. }) = session.wait {
                 self.shared.aof_waiters.fetch_sub(1, Ordering::Relaxed);
             }
         }

@@ -90,6 +90,7 @@ fn expire(shared: &Shared, limit: Duration) {
         }
         let now = UnixMs(shared.now_ms());
         let cycle = engine.keyspace.expire_cycle(now, EXPIRE_BUDGET);
+        engine.settle_touched(now.0);
         drop(engine);
         if cycle.complete || shared.nanos() - started > limit.as_nanos() as u64 {
             break;
