@@ -60,6 +60,31 @@ impl fmt::Display for UnixMs {
     }
 }
 
+/// The id of an entry of a stream: a time in milliseconds, and a number among the entries of that time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId {
+    /// Milliseconds, usually since the Unix epoch.
+    pub ms: u64,
+    /// The number.
+    pub seq: u64,
+}
+
+impl StreamId {
+    /// The smallest id. No entry has it.
+    pub const MIN: StreamId = StreamId { ms: 0, seq: 0 };
+    /// The largest id.
+    pub const MAX: StreamId = StreamId {
+        ms: u64::MAX,
+        seq: u64::MAX,
+    };
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.ms, self.seq)
+    }
+}
+
 /// The identity of a dataset: sixteen random bytes chosen when it is born.
 ///
 /// It seeds every checksum of the native files, so a file of another dataset never validates.

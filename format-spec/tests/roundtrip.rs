@@ -336,6 +336,7 @@ proptest! {
                 expire_at: expiry.map(UnixMs),
                 access: *access,
                 raw: *raw,
+                piece: None,
             }
         };
         let entries: Vec<Entry<'_>> = entries.iter().map(entry).collect();
@@ -350,7 +351,7 @@ proptest! {
         let raw = raw.repeat(repeat);
         let seed = Seed::snapshot(DatasetId::default(), words[0]);
         let header = BlockHeader {
-            kind: BlockKind::Main, codec: Codec::Stored, db: 3, entries: 9, expires: 4, raw_bytes: 0, stored_bytes: 0,
+            kind: BlockKind::Main, codec: Codec::Stored, db: 3, entries: 9, expires: 4, continued: 2, raw_bytes: 0, stored_bytes: 0,
             hash_first: words[0].min(words[1]), hash_last: words[0].max(words[1]), stored_crc: 0,
         };
         let mut file = Vec::new();
@@ -463,6 +464,7 @@ fn snapshots_open() {
             expire_at: None,
             access: 0,
             raw: false,
+            piece: None,
         };
         entry.encode(&mut raw);
         let block = BlockHeader {
@@ -471,6 +473,7 @@ fn snapshots_open() {
             db,
             entries: 1,
             expires: 0,
+            continued: 0,
             raw_bytes: 0,
             stored_bytes: 0,
             hash_first,

@@ -316,6 +316,7 @@ fn small_snapshot(header: &SnapshotHeader, level: Option<i32>) -> Vec<u8> {
                 expire_at,
                 access,
                 raw: raw_flag,
+                piece: None,
             }
             .encode(&mut raw);
         }
@@ -325,6 +326,7 @@ fn small_snapshot(header: &SnapshotHeader, level: Option<i32>) -> Vec<u8> {
             db,
             entries: 3,
             expires: 1,
+            continued: 0,
             raw_bytes: 0,
             stored_bytes: 0,
             hash_first: *hashes.iter().min().expect("three keys"),

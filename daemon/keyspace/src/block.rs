@@ -187,6 +187,7 @@ fn encode(entry: &Entry, out: &mut Vec<u8>) {
         expire_at: entry.expire_at(),
         access: entry.access(),
         raw: entry.is_raw(),
+        piece: None,
     };
     entry.encode(out);
 }

@@ -39,7 +39,7 @@ pub use random::Random;
 pub use text::{IntText, str_bytes, str_len};
 pub use tx::{ExpireResult, Expiry, IncrError, NoSuchKey, Outcome, Tx, WrongType};
 pub use value::{Collection, Hash, List, Set, Stream, Value, Zset};
-pub use walk::{Budget, Cut, Step};
+pub use walk::{Budget, Cut, Elements, Large, LargeItem, LargeTable, Step};
 
 /// What crosses threads: the engine behind its lock, and what leaves it to be written, freed or inserted.
 const _: () = {

@@ -19,8 +19,8 @@ use esker_env::{FileOps, Files};
 use esker_format::crc::Seed;
 use esker_format::native::manifest::{Gap, LogState as ManifestLog, Manifest, Reason, SnapshotRef};
 use esker_format::native::snapshot::{
-    BlockEncoder, BlockHeader, BlockKind, BlockRef, Codec, DatabaseTotals, SnapshotHeader,
-    encode_index,
+    BlockEncoder, BlockHeader, BlockKind, BlockRef, Codec, DatabaseTotals, INCOMPAT_COLLECTIONS,
+    SnapshotHeader, encode_index,
 };
 use esker_format::{Lsn, UnixMs, names};
 use esker_keyspace::{Budget, Image, RawBlock, SideBlocks, Step};
@@ -181,7 +181,7 @@ impl<F: Files> Shared<F> {
         }
         let header = SnapshotHeader {
             compat: 0,
-            incompat: 0,
+            incompat: INCOMPAT_COLLECTIONS,
             dataset: writer.dataset,
             number,
             timeline: writer.timeline,
@@ -505,6 +505,7 @@ impl<F: Files> Snapshot<F> {
             db: block.db,
             entries: block.entries,
             expires: block.expires,
+            continued: 0,
             raw_bytes: 0,
             stored_bytes: 0,
             hash_first: block.hash_first,

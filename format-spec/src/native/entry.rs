@@ -1,7 +1,10 @@
 //! Entries: the keys and values inside the raw blocks of a snapshot. Layout: `format-spec/native/snapshot.md`.
 //!
-//! The value is length-prefixed whatever its kind, so a tool that does not know a kind can step over it.
+//! The value is length-prefixed whatever its kind, so a tool that does not know a kind can step over it. A long value
+//! may stand as several entries, its *pieces*, in any order and in several blocks: each tells its ordinal, and the last
+//! one how many there are, so that a missing piece is noticed.
 
+use super::value::{self, Type};
 use crate::UnixMs;
 use crate::cursor::{Cursor, Fault, put_i64, put_u16, put_u32, put_u64};
 
@@ -18,7 +21,18 @@ pub const FLAG_EXPIRY: u8 = 1 << 0;
 pub const FLAG_LONG: u8 = 1 << 1;
 /// Flag: the string was changed in place and is reported as `raw` whatever its length.
 pub const FLAG_RAW: u8 = 1 << 2;
-const FLAGS_KNOWN: u8 = FLAG_EXPIRY | FLAG_LONG | FLAG_RAW;
+/// Flag: the value is one of several pieces; ordinal and number of pieces stand before the key.
+pub const FLAG_PIECE: u8 = 1 << 3;
+const FLAGS_KNOWN: u8 = FLAG_EXPIRY | FLAG_LONG | FLAG_RAW | FLAG_PIECE;
+
+/// Which piece of a value an entry holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Its place among the pieces. The piece with ordinal 0 tells the expiry of the key and stands for it in counts.
+    pub ordinal: u32,
+    /// How many pieces the key has: told by the one with the last ordinal, 0 in the others.
+    pub pieces: u32,
+}
 
 /// A value as it stands in a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +41,13 @@ pub enum Value<'a> {
     Int(i64),
     /// A string.
     Bytes(&'a [u8]),
+    /// A list, set, sorted set, hash or stream. Its structure is not checked: see [`value::check`].
+    Collection {
+        /// The kind byte, one of those in [`value`].
+        kind: u8,
+        /// The encoded value.
+        bytes: &'a [u8],
+    },
     /// A kind that this crate does not know.
     Unknown {
         /// The kind byte.
@@ -49,9 +70,25 @@ pub struct Entry<'a> {
     pub access: u32,
     /// Whether the string is reported as `raw` whatever its length.
     pub raw: bool,
+    /// Which piece this is, if the value stands as several entries.
+    pub piece: Option<Piece>,
 }
 
 impl<'a> Entry<'a> {
+    /// Whether the entry stands for its key: it is whole or the first piece.
+    pub fn is_first(&self) -> bool {
+        self.piece.is_none_or(|piece| piece.ordinal == 0)
+    }
+
+    /// The type of the value, `None` if the kind is unknown.
+    pub fn value_type(&self) -> Option<Type> {
+        match self.value {
+            Value::Int(_) | Value::Bytes(_) => Some(Type::String),
+            Value::Collection { kind, .. } => Type::of(kind),
+            Value::Unknown { .. } => None,
+        }
+    }
+
     /// Appends the entry.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let int;
@@ -61,7 +98,7 @@ impl<'a> Entry<'a> {
                 (KIND_INT, &int)
             }
             Value::Bytes(bytes) => (KIND_STRING, bytes),
-            Value::Unknown { kind, bytes } => (kind, bytes),
+            Value::Collection { kind, bytes } | Value::Unknown { kind, bytes } => (kind, bytes),
         };
         let short = u8::try_from(self.key.len())
             .ok()
@@ -74,10 +111,11 @@ impl<'a> Entry<'a> {
         };
         flags |= if short.is_none() { FLAG_LONG } else { 0 };
         flags |= if self.raw { FLAG_RAW } else { 0 };
+        flags |= if self.piece.is_some() { FLAG_PIECE } else { 0 };
         let (key_length, value_length) = short.unwrap_or((0, 0));
         let [access @ .., _] = self.access.to_le_bytes();
 
-        out.reserve(HEADER_BYTES + 12 + 8 + self.key.len() + value.len());
+        out.reserve(HEADER_BYTES + 12 + 8 + 8 + self.key.len() + value.len());
         out.push(kind);
         out.push(flags);
         out.extend_from_slice(&access);
@@ -92,6 +130,10 @@ impl<'a> Entry<'a> {
         }
         if let Some(at) = self.expire_at {
             put_i64(out, at.0);
+        }
+        if let Some(piece) = self.piece {
+            put_u32(out, piece.ordinal);
+            put_u32(out, piece.pieces);
         }
         out.extend_from_slice(self.key);
         out.extend_from_slice(value);
@@ -120,6 +162,11 @@ impl<'a> Entry<'a> {
         } else {
             Some(UnixMs(cursor.i64()?))
         };
+        let piece = if flags & FLAG_PIECE == 0 {
+            None
+        } else {
+            Some(decode_piece(cursor, kind, expire_at)?)
+        };
         let key = cursor.take(key_length)?;
         let bytes = cursor.take(value_length)?;
         let value = match kind {
@@ -129,6 +176,7 @@ impl<'a> Entry<'a> {
                 })?))
             }
             KIND_STRING => Value::Bytes(bytes),
+            kind if Type::of(kind).is_some() => Value::Collection { kind, bytes },
             kind => Value::Unknown { kind, bytes },
         };
         let [a, b, c] = access;
@@ -139,8 +187,29 @@ impl<'a> Entry<'a> {
             expire_at,
             access,
             raw: flags & FLAG_RAW != 0,
+            piece,
         })
     }
+}
+
+fn decode_piece(
+    cursor: &mut Cursor<'_>,
+    kind: u8,
+    expire_at: Option<UnixMs>,
+) -> Result<Piece, Fault> {
+    let piece = Piece {
+        ordinal: cursor.u32()?,
+        pieces: cursor.u32()?,
+    };
+    let last = piece.pieces == 0 || piece.ordinal.checked_add(1) == Some(piece.pieces);
+    let known = Type::of(kind).is_some();
+    if !last || (known && !value::can_be_piece(kind)) {
+        return Err(Fault::Invalid("a piece cannot be what it says"));
+    }
+    if piece.ordinal != 0 && expire_at.is_some() {
+        return Err(Fault::Invalid("only the first piece tells the expiry"));
+    }
+    Ok(piece)
 }
 
 /// Iterates over the entries of a raw block.

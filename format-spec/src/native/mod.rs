@@ -7,3 +7,4 @@ pub mod manifest;
 pub mod salvage;
 pub mod segment;
 pub mod snapshot;
+pub mod value;

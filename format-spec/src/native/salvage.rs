@@ -222,7 +222,7 @@ impl Sorting<'_> {
             bytes: header.block_bytes(),
             db: Some(header.db),
             hashes: Some((header.hash_first, header.hash_last)),
-            keys: u64::from(header.entries),
+            keys: header.keys(),
             estimated: false,
             fault: fault.to_string(),
         });
@@ -255,7 +255,7 @@ impl Sorting<'_> {
         let keys: u64 = self
             .blocks
             .iter()
-            .map(|block| u64::from(block.header.entries))
+            .map(|block| block.header.keys())
             .sum();
         for lost in self.lost.iter_mut().filter(|lost| lost.estimated) {
             let share = u128::from(lost.bytes) * u128::from(keys) / u128::from(bytes.max(1));
@@ -294,7 +294,7 @@ impl Salvaged {
         self.blocks
             .iter()
             .filter(|block| is_data(block))
-            .map(|block| u64::from(block.header.entries))
+            .map(|block| block.header.keys())
             .sum()
     }
 
@@ -322,7 +322,7 @@ impl Salvaged {
                 let total = totals
                     .entry(db)
                     .or_insert(DatabaseTotals { db, keys, expires });
-                total.keys += u64::from(header.entries);
+                total.keys += header.keys();
                 total.expires += u64::from(header.expires);
             }
         }

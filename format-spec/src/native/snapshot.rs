@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Main blocks of a database hold disjoint, rising ranges of key hashes; side blocks hold keys in any order.
-//! Every key is in exactly one block. Block headers stand twice, before the block and in the index, so that a
+//! Every key is in exactly one block, unless its value stands in pieces. Block headers stand twice, before the block and in the index, so that a
 //! tool can salvage blocks when the index is lost and find them when a header is damaged.
 
 use std::collections::BTreeMap;
@@ -40,8 +40,10 @@ pub const FOOTER_MAGIC: [u8; 8] = *b"ESKEREND";
 pub const FOOTER_BYTES: usize = 64;
 /// How many raw bytes a writer gathers into a block.
 pub const BLOCK_RAW_BYTES_AIM: usize = 256 << 10;
+/// Incompatible feature: entries of collections and pieces of values, counted in block headers.
+pub const INCOMPAT_COLLECTIONS: u64 = 1 << 0;
 /// Incompatible features that this crate knows.
-pub const INCOMPAT_KNOWN: u64 = 0;
+pub const INCOMPAT_KNOWN: u64 = INCOMPAT_COLLECTIONS;
 /// The key hash: XXH3 with a 64-bit seed.
 pub const HASH_XXH3_64: u32 = 1;
 
@@ -107,6 +109,8 @@ pub struct BlockHeader {
     pub entries: u32,
     /// How many of them expire.
     pub expires: u32,
+    /// How many of them are further pieces of a key: not its first.
+    pub continued: u32,
     /// Length of the raw bytes.
     pub raw_bytes: u32,
     /// Length of the stored bytes, without padding.
@@ -267,6 +271,11 @@ impl BlockKind {
 }
 
 impl BlockHeader {
+    /// Keys that the block stands for: a key in pieces counts where its first piece is.
+    pub fn keys(&self) -> u64 {
+        u64::from(self.entries.saturating_sub(self.continued))
+    }
+
     /// Bytes that header, stored bytes and padding take in the file.
     pub fn block_bytes(&self) -> u64 {
         BLOCK_HEADER_BYTES as u64 + u64::from(self.stored_bytes).next_multiple_of(8)
@@ -287,7 +296,7 @@ impl BlockHeader {
         put_u32(&mut bytes, self.expires);
         put_u32(&mut bytes, self.raw_bytes);
         put_u32(&mut bytes, self.stored_bytes);
-        put_u32(&mut bytes, 0);
+        put_u32(&mut bytes, self.continued);
         put_u64(&mut bytes, self.hash_first);
         put_u64(&mut bytes, self.hash_last);
         put_u64(&mut bytes, 0);
@@ -319,7 +328,10 @@ impl BlockHeader {
         cursor.zeros(2)?;
         let (db, entries, expires) = (cursor.u32()?, cursor.u32()?, cursor.u32()?);
         let (raw_bytes, stored_bytes) = (cursor.u32()?, cursor.u32()?);
-        cursor.zeros(4)?;
+        let continued = cursor.u32()?;
+        if continued > entries {
+            return Err(Fault::Invalid("a block holds more pieces than entries"));
+        }
         let (hash_first, hash_last) = (cursor.u64()?, cursor.u64()?);
         cursor.zeros(8)?;
         let stored_crc = cursor.u32()?;
@@ -329,6 +341,7 @@ impl BlockHeader {
             db,
             entries,
             expires,
+            continued,
             raw_bytes,
             stored_bytes,
             hash_first,
@@ -605,7 +618,7 @@ impl SnapshotIndex {
             raw_bytes += u64::from(block.header.raw_bytes);
             if matches!(block.header.kind, BlockKind::Main | BlockKind::Side) {
                 let totals = counted.entry(block.header.db).or_default();
-                totals.0 += u64::from(block.header.entries);
+                totals.0 += block.header.keys();
                 totals.1 += u64::from(block.header.expires);
             }
             if block.header.hash_first > block.header.hash_last {

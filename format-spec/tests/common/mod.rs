@@ -299,6 +299,7 @@ impl Store {
                     expire_at,
                     access: 7,
                     raw: false,
+                    piece: None,
                 }
                 .encode(&mut raw);
             }
@@ -308,6 +309,7 @@ impl Store {
                 db: 0,
                 entries: chunk.len() as u32,
                 expires: chunk.iter().filter(|key| key.2.is_some()).count() as u32,
+                continued: 0,
                 raw_bytes: 0,
                 stored_bytes: 0,
                 hash_first,

@@ -112,6 +112,7 @@ pub fn snapshot() -> Vec<u8> {
         expire_at,
         access: 7,
         raw: false,
+        piece: None,
     };
     let main = [
         entry(b"count", Value::Int(42), None),
@@ -135,6 +136,7 @@ pub fn snapshot() -> Vec<u8> {
                 .iter()
                 .filter(|entry| entry.expire_at.is_some())
                 .count() as u32,
+            continued: 0,
             raw_bytes: 0,
             stored_bytes: 0,
             hash_first: 0,

@@ -307,20 +307,20 @@ fn show(output: &mut Output, db: u32, entry: &Entry<'_>, json: bool) -> io::Resu
 fn kind(entry: &Entry<'_>) -> &'static str {
     match entry.value {
         Value::Int(_) | Value::Bytes(_) => "string",
-        Value::Unknown { .. } => "unknown",
+        Value::Collection { .. } | Value::Unknown { .. } => "unknown",
     }
 }
 
 fn size(entry: &Entry<'_>) -> usize {
     match entry.value {
         Value::Int(_) => 8,
-        Value::Bytes(bytes) | Value::Unknown { bytes, .. } => bytes.len(),
+        Value::Bytes(bytes) | Value::Collection { bytes, .. } | Value::Unknown { bytes, .. } => bytes.len(),
     }
 }
 
 fn value_bytes(entry: &Entry<'_>) -> Vec<u8> {
     match entry.value {
         Value::Int(number) => number.to_string().into_bytes(),
-        Value::Bytes(bytes) | Value::Unknown { bytes, .. } => bytes.to_vec(),
+        Value::Bytes(bytes) | Value::Collection { bytes, .. } | Value::Unknown { bytes, .. } => bytes.to_vec(),
     }
 }

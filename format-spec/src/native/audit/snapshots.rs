@@ -5,9 +5,10 @@ use std::io;
 use super::{KeyHash, Options, Report, Source, Visitor, finding, walk};
 use crate::cursor::Fault;
 use crate::names;
-use crate::native::entry::Entries;
+use crate::native::entry::{Entries, Value};
 use crate::native::manifest::{Manifest, SnapshotRef};
 use crate::native::snapshot::{BlockHeader, BlockKind, BlockRef, SnapshotIndex};
+use crate::native::value;
 use crate::verdict::Severity;
 
 /// Checks the snapshot that recovery starts from and shows it to the visitor.
@@ -181,17 +182,21 @@ pub(crate) fn check_entries(
     if !matches!(header.kind, BlockKind::Main | BlockKind::Side) {
         return Ok(());
     }
-    let (mut entries, mut expires) = (0u32, 0u32);
+    let (mut entries, mut expires, mut continued) = (0u32, 0u32, 0u32);
     for entry in Entries::new(raw) {
         let entry = entry?;
+        if let Value::Collection { kind, bytes } = entry.value {
+            value::check(kind, bytes)?;
+        }
         entries = entries.saturating_add(1);
+        continued = continued.saturating_add(u32::from(!entry.is_first()));
         expires = expires.saturating_add(u32::from(entry.expire_at.is_some()));
         let range = header.hash_first..=header.hash_last;
         if key_hash.is_some_and(|hash| !range.contains(&hash(hash_seed, entry.key))) {
             return Err(Fault::Invalid("a key is in the wrong block"));
         }
     }
-    if (entries, expires) != (header.entries, header.expires) {
+    if (entries, expires, continued) != (header.entries, header.expires, header.continued) {
         return Err(Fault::Invalid(
             "a block does not hold as many entries as it should",
         ));

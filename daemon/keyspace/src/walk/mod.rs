@@ -13,6 +13,8 @@
 //! - A flushed table that the walk has not finished is handed to it whole.
 //! - Segments may split between steps; positions are hashes, so none is passed twice or left out.
 
+mod large;
+
 use std::collections::VecDeque;
 
 use esker_format::Lsn;
@@ -21,6 +23,8 @@ use crate::block::{Image, RawBlock};
 use crate::db::{Db, Garbage};
 use crate::entry::Entry;
 use crate::keyspace::Keyspace;
+
+pub use large::{Elements, Large, LargeItem, LargeTable};
 
 const EPOCHS: u8 = 4;
 
@@ -96,6 +100,14 @@ impl Snap {
         debug_assert!(cut_db != u32::MAX, "an old entry is in a table of the cut");
         self.image_bytes += entry.heap_bytes();
         self.images.push(Image { db: cut_db, entry });
+    }
+
+    /// Queues the image of one element of an open value.
+    fn queue_element(&mut self, _opened: u64, encode: impl FnOnce(&mut Vec<u8>)) {
+        if self.state == State::Walking {
+            let mut bytes = Vec::new();
+            encode(&mut bytes);
+        }
     }
 
     /// Takes a flushed table if the walk still needs it, else gives it back.
