@@ -82,7 +82,9 @@ pub fn decode_block(
                 StrInput::Blob(Arc::new(bytes.to_vec()))
             }
             Value::Bytes(bytes) => StrInput::Bytes(bytes),
-            Value::Collection { kind, .. } | Value::Unknown { kind, .. } => return Err(LoadError::UnknownKind(kind)),
+            Value::Collection { kind, .. } | Value::Unknown { kind, .. } => {
+                return Err(LoadError::UnknownKind(kind));
+            }
         };
         let entry = Entry::string(item.key, value, item.expire_at);
         entry.set_access(item.access);

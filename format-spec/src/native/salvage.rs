@@ -252,11 +252,7 @@ impl Sorting<'_> {
             .iter()
             .map(|block| block.header.block_bytes())
             .sum();
-        let keys: u64 = self
-            .blocks
-            .iter()
-            .map(|block| block.header.keys())
-            .sum();
+        let keys: u64 = self.blocks.iter().map(|block| block.header.keys()).sum();
         for lost in self.lost.iter_mut().filter(|lost| lost.estimated) {
             let share = u128::from(lost.bytes) * u128::from(keys) / u128::from(bytes.max(1));
             lost.keys = u64::try_from(share).unwrap_or(u64::MAX);

@@ -314,13 +314,17 @@ fn kind(entry: &Entry<'_>) -> &'static str {
 fn size(entry: &Entry<'_>) -> usize {
     match entry.value {
         Value::Int(_) => 8,
-        Value::Bytes(bytes) | Value::Collection { bytes, .. } | Value::Unknown { bytes, .. } => bytes.len(),
+        Value::Bytes(bytes) | Value::Collection { bytes, .. } | Value::Unknown { bytes, .. } => {
+            bytes.len()
+        }
     }
 }
 
 fn value_bytes(entry: &Entry<'_>) -> Vec<u8> {
     match entry.value {
         Value::Int(number) => number.to_string().into_bytes(),
-        Value::Bytes(bytes) | Value::Collection { bytes, .. } | Value::Unknown { bytes, .. } => bytes.to_vec(),
+        Value::Bytes(bytes) | Value::Collection { bytes, .. } | Value::Unknown { bytes, .. } => {
+            bytes.to_vec()
+        }
     }
 }

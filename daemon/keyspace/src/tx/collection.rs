@@ -15,6 +15,7 @@ use crate::limits::Limits;
 use crate::random::Random;
 use crate::touched::Event;
 use crate::value::{Collection, Guard, Value};
+use crate::walk::Elements;
 
 /// Whether an absent key is created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) limits: &'a Limits,
     pub(crate) now: UnixMs,
     pub(crate) random: &'a mut Random,
+    /// What is owed to a walk about each element of a large value.
+    pub(crate) elements: Elements<'a>,
 }
 
 /// What came of a change.
@@ -92,12 +95,13 @@ impl Tx<'_> {
             ..
         } = &mut *self.ks;
         let db = &mut dbs[self.db as usize];
-        let mut cx = Cx {
-            limits,
-            now,
-            random,
-        };
         if !exists {
+            let mut cx = Cx {
+                limits,
+                now,
+                random,
+                elements: Elements::unwatched(),
+            };
             let mut value = C::empty(limits);
             let result = f(&mut value, &mut cx);
             let removed = value.is_empty();
@@ -116,6 +120,12 @@ impl Tx<'_> {
         let entry = slot.get_mut();
         snap.before_change(db.cut_db, entry);
         let mut value = entry.get_mut::<C>().expect("of this kind, checked above");
+        let mut cx = Cx {
+            limits,
+            now,
+            random,
+            elements: Elements::of(value.large(), snap),
+        };
         let result = f(&mut value, &mut cx);
         let removed = value.is_empty();
         drop(value);

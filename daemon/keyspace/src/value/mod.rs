@@ -18,8 +18,12 @@ pub use stream::Stream;
 pub use word::Guard;
 pub use zset::Zset;
 
+use esker_format::cursor::Fault;
+use esker_format::native::value::{Type, ValueWriter};
+
 use crate::entry::Kind;
 use crate::limits::Limits;
+use crate::walk::{Large, LargeTable};
 use word::Word;
 
 /// What every collection can do.
@@ -45,8 +49,32 @@ pub trait Collection: Word + Send + 'static {
     /// Bytes on the heap, without a walk through the elements.
     fn heap_bytes(&self) -> usize;
 
-    /// An equal value of its own.
+    /// An equal value of its own. Its head and elements have epoch 0.
     fn duplicate(&self) -> Self;
+
+    /// Writes the value as it stands in a snapshot.
+    fn encode(&self, out: &mut ValueWriter<'_>);
+
+    /// Reads what [`Collection::encode`] wrote: the whole, or a piece of it. Of a list or stream this is the first
+    /// piece; of another value it may be any. `kind` is one of this type's.
+    fn decode(kind: u8, bytes: &[u8], limits: &Limits) -> Result<Self, Fault>;
+
+    /// Reads a further piece of a value that [`Collection::decode`] began: of a list or stream the next one, of
+    /// another value any. An element that is there already is a fault.
+    fn add_piece(&mut self, kind: u8, bytes: &[u8]) -> Result<(), Fault>;
+
+    /// After the last piece, also of a value that was whole: builds and checks what needs all of the elements.
+    fn loaded(&mut self) -> Result<(), Fault>;
+
+    /// The head of a large value, `None` of any other.
+    fn large(&self) -> Option<&Large> {
+        None
+    }
+
+    /// The head of a large value and the table of its elements.
+    fn large_mut(&mut self) -> Option<(&mut Large, &mut dyn LargeTable)> {
+        None
+    }
 
     /// Appends bytes that are equal for equal values, whatever their encoding and history.
     fn digest(&self, out: &mut Vec<u8>);
@@ -106,6 +134,38 @@ impl Value {
 
     pub fn duplicate(&self) -> Value {
         each!(self, inner => inner.duplicate().into_value())
+    }
+
+    pub fn encode(&self, out: &mut ValueWriter<'_>) {
+        each!(self, inner => inner.encode(out));
+    }
+
+    /// Reads a value or its first piece; `kind` is one of a collection.
+    pub fn decode(kind: u8, bytes: &[u8], limits: &Limits) -> Result<Value, Fault> {
+        match Type::of(kind) {
+            Some(Type::List) => List::decode(kind, bytes, limits).map(Value::List),
+            Some(Type::Set) => Set::decode(kind, bytes, limits).map(Value::Set),
+            Some(Type::Zset) => Zset::decode(kind, bytes, limits).map(Value::Zset),
+            Some(Type::Hash) => Hash::decode(kind, bytes, limits).map(Value::Hash),
+            Some(Type::Stream) => Stream::decode(kind, bytes, limits).map(Value::Stream),
+            Some(Type::String) | None => Err(Fault::UnknownFeatures(u64::from(kind))),
+        }
+    }
+
+    pub fn add_piece(&mut self, kind: u8, bytes: &[u8]) -> Result<(), Fault> {
+        each!(self, inner => inner.add_piece(kind, bytes))
+    }
+
+    pub fn loaded(&mut self) -> Result<(), Fault> {
+        each!(self, inner => inner.loaded())
+    }
+
+    pub fn large(&self) -> Option<&Large> {
+        each!(self, inner => inner.large())
+    }
+
+    pub fn large_mut(&mut self) -> Option<(&mut Large, &mut dyn LargeTable)> {
+        each!(self, inner => inner.large_mut())
     }
 
     pub fn digest(&self, out: &mut Vec<u8>) {

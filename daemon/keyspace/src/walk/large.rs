@@ -45,12 +45,8 @@ pub trait LargeItem: Item {
 pub trait LargeTable {
     /// Passes the segment of the table that holds `position`: elements of another epoch are appended to `out`, if
     /// there is one, and get this epoch. Returns how many elements the segment has, and where the next one begins.
-    fn pass(
-        &mut self,
-        position: u64,
-        epoch: u8,
-        out: Option<&mut Vec<u8>>,
-    ) -> (usize, Option<u64>);
+    fn pass(&mut self, position: u64, epoch: u8, out: Option<&mut Vec<u8>>)
+    -> (usize, Option<u64>);
 }
 
 impl<T: LargeItem> LargeTable for Table<T> {
