@@ -21,6 +21,7 @@ pub mod names;
 pub mod native;
 pub mod record;
 pub mod redis;
+pub mod text;
 pub mod units;
 pub mod verdict;
 

@@ -17,6 +17,7 @@ pub mod hash;
 mod keyspace;
 mod limits;
 pub mod loader;
+pub mod packed;
 mod prefetch;
 mod random;
 pub mod rope;

@@ -1,32 +1,9 @@
 //! Strings as text: an integer-encoded value still reads as its digits.
 
+pub use esker_format::text::IntText;
+use esker_format::text::int_len;
+
 use crate::entry::StrRef;
-
-/// The decimal text of an integer, without an allocation.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct IntText {
-    bytes: [u8; 20],
-    length: u8,
-}
-
-impl IntText {
-    #[inline]
-    pub fn new(int: i64) -> IntText {
-        let mut buffer = itoa::Buffer::new();
-        let text = buffer.format(int).as_bytes();
-        let mut bytes = [0; 20];
-        bytes[..text.len()].copy_from_slice(text);
-        IntText {
-            bytes,
-            length: text.len() as u8,
-        }
-    }
-
-    #[inline]
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.length)]
-    }
-}
 
 /// The bytes of a string; those of an integer are put into `text`.
 #[inline]
@@ -45,7 +22,7 @@ pub fn str_bytes<'a>(value: StrRef<'a>, text: &'a mut IntText) -> &'a [u8] {
 #[inline]
 pub fn str_len(value: StrRef<'_>) -> usize {
     match value {
-        StrRef::Int(int) => IntText::new(int).bytes().len(),
+        StrRef::Int(int) => int_len(int),
         StrRef::Bytes(bytes) => bytes.len(),
         StrRef::Blob(blob) => blob.len(),
     }
