@@ -14,7 +14,7 @@ use esker_format::native::snapshot::{
     BlockEncoder, BlockHeader, BlockKind, Codec, DatabaseTotals, SnapshotHeader, SnapshotIndex,
     decode_block, encode_index,
 };
-use esker_format::record::{Effect, Item, SetExpiry};
+use esker_format::record::{Effect, Item, SetExpiry, VERBS, Verb, Words};
 use esker_format::units::UnitReader;
 use esker_format::{DatasetId, Lsn, UnixMs};
 use proptest::collection::vec;
@@ -198,7 +198,34 @@ fn manifest() -> impl Strategy<Value = Manifest> {
     )
 }
 
+/// A verb with as many words as it may take.
+fn verb() -> impl Strategy<Value = (Verb, Vec<Vec<u8>>)> {
+    (0..VERBS.len(), 0usize..4, vec(word(), 16)).prop_map(|(at, groups, mut words)| {
+        let spelling = &VERBS[at];
+        words.truncate(spelling.words_min + groups * spelling.group);
+        words.resize(spelling.words_min + groups * spelling.group, Vec::new());
+        (spelling.verb, words)
+    })
+}
+
 proptest! {
+    #[test]
+    fn effects_on_collections((verb, words) in verb(), key in word()) {
+        let slices: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        let effect = Effect::Collection { verb, key: &key, words: Words::new(&slices) };
+        let mut bytes = Vec::new();
+        effect.encode(&mut bytes);
+        let (item, length) = Item::decode(&bytes).expect("what was encoded decodes");
+        prop_assert_eq!(length, bytes.len());
+        prop_assert_eq!(item, Item::Effect(effect));
+        let mut again = Vec::new();
+        item.encode(&mut again);
+        prop_assert_eq!(&again, &bytes);
+        for length in 0..bytes.len().min(60) {
+            prop_assert_eq!(Item::decode(&bytes[..length]), Err(Fault::Truncated));
+        }
+    }
+
     #[test]
     fn effects(owned in owned()) {
         let effect = owned.effect();

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use common::samples;
 use esker_format::native::{entry, frame, manifest, segment, snapshot};
+use esker_format::record::VERBS;
 
 struct Row {
     offset: usize,
@@ -374,7 +375,9 @@ fn snapshot_blocks() {
 #[test]
 fn effects() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("native/effects.md");
-    let text = std::fs::read_to_string(path).expect("a page");
+    let page = std::fs::read_to_string(path).expect("a page");
+    let (text, collections) = page.split_once("## Collections").expect("two tables");
+    verbs(collections);
     let listed: Vec<Vec<&str>> = text
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
@@ -401,6 +404,31 @@ fn effects() {
         assert!(
             bytes.starts_with(count.as_bytes()),
             "{words:?} and {record:?}"
+        );
+    }
+}
+
+/// The page lists every verb with its words: those of its least form, and an ellipsis where more may follow.
+fn verbs(text: &str) {
+    let listed: Vec<Vec<&str>> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+        .map(|(verb, _)| verb.split(' ').collect())
+        .collect();
+    assert_eq!(listed.len(), VERBS.len());
+    for (words, spelling) in listed.iter().zip(VERBS) {
+        let names: Vec<&str> = std::iter::once(spelling.name)
+            .chain(spelling.subcommand)
+            .chain(["key"])
+            .collect();
+        assert!(words.starts_with(&names), "{words:?} and {spelling:?}");
+        let rest = &words[names.len()..];
+        let more = rest.last() == Some(&"…");
+        let least = rest.len() - usize::from(more);
+        assert_eq!(
+            (least, more),
+            (spelling.words_min, spelling.group > 0),
+            "{words:?}"
         );
     }
 }
