@@ -17,6 +17,8 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 
+use crate::packed::{Intset, Listpack, ThinBytes};
+
 /// How far the variant is shifted.
 pub(crate) const VARIANT_SHIFT: u32 = 48;
 const POINTER_MASK: u64 = (1 << VARIANT_SHIFT) - 1;
@@ -49,6 +51,26 @@ unsafe impl<T> Pointer for Box<T> {
         unsafe { Box::from_raw(std::ptr::with_exposed_provenance_mut(raw as usize)) }
     }
 }
+
+macro_rules! thin_pointer {
+    ($($type:ty),*) => {$(
+        // SAFETY: thin bytes are an owning pointer, and the wrapper adds nothing.
+        unsafe impl Pointer for $type {
+            #[inline]
+            fn into_raw(self) -> u64 {
+                self.into_thin().into_raw()
+            }
+
+            #[inline]
+            unsafe fn from_raw(raw: u64) -> Self {
+                // SAFETY: by the contract it came from `into_raw` above.
+                Self::from_thin(unsafe { ThinBytes::from_raw(raw) })
+            }
+        }
+    )*};
+}
+
+thin_pointer!(Listpack, Intset);
 
 /// A collection that can stand in an entry as a word.
 ///
