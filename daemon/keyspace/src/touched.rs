@@ -60,6 +60,8 @@ pub enum Event {
     GeoRadiusStore,
     GeoSearchStore,
     PfAdd,
+    /// The bytes of a HyperLogLog changed, not what it counts. Subscribers hear nothing of it.
+    PfInternal,
     XAdd,
     XTrim,
     XDel,
@@ -143,7 +145,7 @@ impl Event {
             Event::XGroupDestroy => "xgroup-destroy",
             Event::XGroupCreateConsumer => "xgroup-createconsumer",
             Event::XGroupDelConsumer => "xgroup-delconsumer",
-            Event::XPending | Event::Flush | Event::Swap => return None,
+            Event::PfInternal | Event::XPending | Event::Flush | Event::Swap => return None,
         })
     }
 }

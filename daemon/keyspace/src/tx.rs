@@ -14,6 +14,7 @@ mod hash;
 mod key;
 mod list;
 mod look;
+mod patch;
 mod set;
 mod stream;
 mod string;

@@ -99,7 +99,14 @@ impl Tx<'_> {
 
     /// Puts a string in the table: over the old one in its own allocation where that is possible.
     #[inline]
-    fn store(&mut self, hash: u64, key: &[u8], value: StrInput<'_>, expiry: Expiry, raw: bool) {
+    pub(super) fn store(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        value: StrInput<'_>,
+        expiry: Expiry,
+        raw: bool,
+    ) {
         let Keyspace {
             dbs,
             snap,
@@ -200,7 +207,7 @@ impl Tx<'_> {
     }
 
     /// Writes `bytes` at `offset` of the existing string, in place where it is a blob that nobody else holds.
-    fn rewrite(&mut self, hash: u64, key: &[u8], offset: usize, bytes: &[u8]) {
+    pub(super) fn rewrite(&mut self, hash: u64, key: &[u8], offset: usize, bytes: &[u8]) {
         let Keyspace {
             dbs, snap, scratch, ..
         } = &mut *self.ks;
