@@ -162,7 +162,7 @@ fn segment_header() {
         ("version", u64::from(segment::VERSION)),
         ("header_bytes", segment::HEADER_BYTES as u64),
         ("compat", 0),
-        ("incompat", segment::INCOMPAT_KNOWN),
+        ("incompat", header.incompat),
         ("timeline", 1),
         ("number", 2),
         ("first_lsn", header.first_lsn.0),

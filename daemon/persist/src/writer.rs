@@ -18,7 +18,7 @@ use esker_format::native::frame::{
     FrameHeader, FrameKind, HEADER_BYTES as FRAME_HEADER_BYTES, PAYLOAD_BYTES_MAX, Part,
 };
 use esker_format::native::segment::{
-    HEADER_BYTES as SEGMENT_HEADER_BYTES, Previous, SegmentHeader,
+    HEADER_BYTES as SEGMENT_HEADER_BYTES, INCOMPAT_COLLECTIONS, Previous, SegmentHeader,
 };
 use esker_format::{DatasetId, Lsn, UnixMs};
 use esker_keyspace::effects::{Chunk, FrameMark};
@@ -476,7 +476,7 @@ impl<F: Files> Writer<F> {
         } = prepared;
         let header = SegmentHeader {
             compat: 0,
-            incompat: 0,
+            incompat: INCOMPAT_COLLECTIONS,
             dataset: self.dataset,
             timeline: self.timeline,
             number,

@@ -13,8 +13,10 @@ pub const MAGIC: [u8; 8] = *b"ESKERLOG";
 pub const VERSION: u32 = 1;
 /// Size of the header; the first frame starts here.
 pub const HEADER_BYTES: usize = 128;
+/// Incompatible feature: effects on collections, see [`crate::record::Verb`].
+pub const INCOMPAT_COLLECTIONS: u64 = 1 << 0;
 /// Incompatible features that this crate knows.
-pub const INCOMPAT_KNOWN: u64 = 0;
+pub const INCOMPAT_KNOWN: u64 = INCOMPAT_COLLECTIONS;
 
 /// Where the segment before this one ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use esker_env::{FileOps, Files};
 use esker_format::crc::Seed;
 use esker_format::native::audit::Report;
 use esker_format::native::frame::{FrameHeader, FrameKind};
-use esker_format::native::segment::{HEADER_BYTES, Previous, SegmentHeader};
+use esker_format::native::segment::{HEADER_BYTES, INCOMPAT_COLLECTIONS, Previous, SegmentHeader};
 use esker_format::{Lsn, names};
 
 use crate::Now;
@@ -256,7 +256,7 @@ impl<File: FileOps> Copy<File> {
             .unwrap_or_default();
         let header = SegmentHeader {
             compat: 0,
-            incompat: 0,
+            incompat: INCOMPAT_COLLECTIONS,
             dataset,
             timeline,
             number,
