@@ -471,7 +471,7 @@ fn a_segment_of_a_newer_version_is_refused_not_cut() {
     let mut store = Store::born();
     store.units(&set("a", "1"));
     let mut header = store.disk.files["log-0000000001.seg"][..segment::HEADER_BYTES].to_vec();
-    header[24] = 1;
+    header[24] = 1 << 7;
     let crc = esker_format::crc::Seed::segment(DATASET, 1).sum(&header[..124]);
     header[124..].copy_from_slice(&crc.to_le_bytes());
     store.file()[..segment::HEADER_BYTES].copy_from_slice(&header);
