@@ -26,6 +26,9 @@ pub mod text;
 pub mod units;
 pub mod verdict;
 
+/// The text of a score, as replies, listpacks and effects have it.
+pub use esker_resp::write_double;
+
 use std::fmt;
 
 pub use stream_id::{IdText, StreamId};
