@@ -38,7 +38,9 @@ pub use keyspace::{DbInfo, Keyspace, Options, Stats};
 pub use limits::Limits;
 pub use random::Random;
 pub use text::{IntText, str_bytes, str_len};
-pub use tx::{ExpireResult, Expiry, IncrError, NoSuchKey, Outcome, Tx, WrongType};
+pub use tx::{
+    ExpireResult, Expiry, IncrError, NoSuchKey, Outcome, Tx, WrongType, ZaddRule, Zadded,
+};
 pub use value::{Collection, Hash, List, Set, Stream, Value, Zset};
 pub use walk::{Budget, Cut, Elements, Large, LargeItem, LargeTable, Step};
 
