@@ -7,12 +7,12 @@
 mod hash;
 mod list;
 mod set;
-pub mod stream;
+mod stream;
 pub(crate) mod word;
 mod zset;
 
 pub use hash::Hash;
-pub use list::List;
+pub use list::{End, List, Needle, NodeList, NodeView, Side, Way};
 pub use set::Set;
 pub use stream::Stream;
 pub use word::Guard;
