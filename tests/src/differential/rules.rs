@@ -149,6 +149,11 @@ const RULES: &[(&str, Rule, &str)] = &[
         "since 7.2 arguments are checked although the key is missing",
     ),
     (
+        "object|refcount",
+        Rule::SameKind,
+        "no value is shared here; small integers only say so, and a copy of one does too",
+    ),
+    (
         "object|encoding",
         Rule::Encoding,
         "a value stays packed after INCRBYFLOAT and idle SETBITs",

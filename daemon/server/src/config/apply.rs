@@ -32,6 +32,7 @@ pub fn publish(shared: &Shared, engine: &mut Engine, settings: Settings) {
     engine
         .keyspace
         .set_unit_bytes_max(usize::try_from(unit_bytes_max).unwrap_or(usize::MAX));
+    engine.keyspace.set_limits(settings.encodings);
     engine.stats.tracks_latency = settings.stats.latency_tracking;
     shared.set_settings(settings);
 }

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use esker_keyspace::Limits;
+
 /// A closed list of words: the enum, its words, and the way between them.
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($variant:ident = $word:literal),+ $(,)? } default $default:ident) => {
@@ -94,6 +96,8 @@ pub struct Settings {
     pub persistence: Persistence,
     pub memory: Memory,
     pub stats: StatsSettings,
+    /// When values change their encoding; the keyspace has a copy.
+    pub encodings: Limits,
     /// The file that the settings came from; CONFIG REWRITE writes it.
     pub config_file: Option<PathBuf>,
     /// Directives without a field, by canonical name, where they differ from their default.

@@ -106,6 +106,7 @@ pub fn keyspace_options(settings: &Settings) -> esker_keyspace::Options {
         access: access_policy(settings),
         unit_bytes_max: usize::try_from(settings.persistence.unit_bytes_max).unwrap_or(usize::MAX),
         string_bytes_max: string_bytes_max(settings),
+        limits: settings.encodings,
         ..esker_keyspace::Options::with_seed(real::entropy_seed())
     }
 }

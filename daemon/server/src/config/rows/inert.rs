@@ -41,7 +41,6 @@ const EVICTION: &str = "acts only on eviction, and a 'maxmemory' other than 0 is
 const SCRIPTS: &str = "this build runs no scripts";
 const ALLOCATOR: &str =
     "the allocator is not jemalloc and does its work without a thread of its own";
-const COLLECTIONS: &str = "sizes the encodings of collections, and this build has strings only";
 const RECLAIM: &str = "big values are always freed outside of the commands' way";
 const FILES: &str = "the data directory has file names of its own";
 const NO_FORK: &str = "snapshots are written by a thread, not by a forked child";
@@ -347,32 +346,6 @@ pub const ROWS: &[Row] = &[
         TEST_AID,
     )
     .hidden(),
-    // Encodings.
-    Row::inert("hash-max-listpack-entries", COUNT, "512", COLLECTIONS)
-        .alias(&["hash-max-ziplist-entries"]),
-    Row::inert("hash-max-listpack-value", SIZE, "64", COLLECTIONS)
-        .alias(&["hash-max-ziplist-value"]),
-    Row::inert(
-        "list-max-listpack-size",
-        Shape::Int {
-            min: i32::MIN as i64,
-            max: INT_MAX,
-        },
-        "-2",
-        COLLECTIONS,
-    )
-    .alias(&["list-max-ziplist-size"]),
-    Row::inert("list-compress-depth", INT, "0", COLLECTIONS),
-    Row::inert("set-max-intset-entries", COUNT, "512", COLLECTIONS),
-    Row::inert("set-max-listpack-entries", COUNT, "128", COLLECTIONS),
-    Row::inert("set-max-listpack-value", COUNT, "64", COLLECTIONS),
-    Row::inert("zset-max-listpack-entries", COUNT, "128", COLLECTIONS)
-        .alias(&["zset-max-ziplist-entries"]),
-    Row::inert("zset-max-listpack-value", SIZE, "64", COLLECTIONS)
-        .alias(&["zset-max-ziplist-value"]),
-    Row::inert("hll-sparse-max-bytes", SIZE, "3000", COLLECTIONS),
-    Row::inert("stream-node-max-bytes", SIZE, "4096", COLLECTIONS),
-    Row::inert("stream-node-max-entries", COUNT, "100", COLLECTIONS),
     // Scripts and logs that come later.
     Row::inert("busy-reply-threshold", MILLIS, "5000", SCRIPTS).alias(&["lua-time-limit"]),
     Row::inert("lua-enable-deprecated-api", BOOL, "no", SCRIPTS)

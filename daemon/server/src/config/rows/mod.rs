@@ -1,5 +1,6 @@
 //! The table of directives.
 
+mod encodings;
 mod inert;
 mod live;
 mod special;
@@ -11,7 +12,7 @@ use std::sync::LazyLock;
 use super::row::Row;
 
 /// Every directive, live ones first; CONFIG GET answers and CONFIG REWRITE appends in this order.
-pub static TABLE: &[&[Row]] = &[live::ROWS, inert::ROWS, unbuilt::ROWS];
+pub static TABLE: &[&[Row]] = &[live::ROWS, encodings::ROWS, inert::ROWS, unbuilt::ROWS];
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Row>> = LazyLock::new(|| {
     let mut index = HashMap::new();
