@@ -82,6 +82,11 @@ impl List {
         }
     }
 
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Shows the elements from `start` on in one direction, until `f` breaks.
     pub fn walk(
         &self,
@@ -102,7 +107,7 @@ impl List {
         if left == 0 {
             return;
         }
-        let _ = self.walk(start, way, |item| {
+        let (ControlFlow::Continue(()) | ControlFlow::Break(())) = self.walk(start, way, |item| {
             f(item);
             left -= 1;
             match left {
@@ -318,7 +323,7 @@ impl Collection for List {
     }
 
     fn is_empty(&self) -> bool {
-        self.len() == 0
+        List::is_empty(self)
     }
 
     fn elements(&self) -> usize {

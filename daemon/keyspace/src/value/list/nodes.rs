@@ -419,8 +419,7 @@ fn remove_offsets(node: &mut ListNode, offsets: &[usize]) {
 /// Removes elements of a listpack at rising offsets.
 pub(super) fn remove_packed(packed: &mut Listpack, offsets: &[usize]) {
     let (mut pos, mut at) = (packed.first(), 0);
-    let mut gone = 0;
-    for offset in offsets {
+    for (gone, offset) in offsets.iter().enumerate() {
         // Positions behind a removed element hold the next one.
         let target = offset - gone;
         let mut here = pos.expect("an element at every offset");
@@ -429,7 +428,6 @@ pub(super) fn remove_packed(packed: &mut Listpack, offsets: &[usize]) {
             at += 1;
         }
         packed.remove(here);
-        gone += 1;
         pos = (here < packed.end()).then_some(here);
     }
 }
