@@ -21,11 +21,17 @@ pub mod names;
 pub mod native;
 pub mod record;
 pub mod redis;
+mod stream_id;
 pub mod text;
 pub mod units;
 pub mod verdict;
 
+/// The text of a score, as replies, listpacks and effects have it.
+pub use esker_resp::write_double;
+
 use std::fmt;
+
+pub use stream_id::{IdText, StreamId};
 
 /// A position in the log: payload bytes that were logged before it since the dataset was born.
 ///
@@ -58,31 +64,6 @@ pub struct UnixMs(pub i64);
 impl fmt::Display for UnixMs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-/// The id of an entry of a stream: a time in milliseconds, and a number among the entries of that time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StreamId {
-    /// Milliseconds, usually since the Unix epoch.
-    pub ms: u64,
-    /// The number.
-    pub seq: u64,
-}
-
-impl StreamId {
-    /// The smallest id. No entry has it.
-    pub const MIN: StreamId = StreamId { ms: 0, seq: 0 };
-    /// The largest id.
-    pub const MAX: StreamId = StreamId {
-        ms: u64::MAX,
-        seq: u64::MAX,
-    };
-}
-
-impl fmt::Display for StreamId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.ms, self.seq)
     }
 }
 

@@ -39,8 +39,8 @@ pub use limits::Limits;
 pub use random::Random;
 pub use text::{IntText, str_bytes, str_len};
 pub use tx::{
-    ExpireResult, Expiry, IncrError, ListSetError, NoSuchKey, Outcome, Tx, WrongType, index_in,
-    range_in,
+    ExpireResult, Expiry, IncrError, ListSetError, NoSuchKey, Outcome, Tx, WrongType, ZaddRule,
+    Zadded, index_in, range_in,
 };
 pub use value::{Collection, Hash, List, Set, Stream, Value, Zset};
 pub use walk::{Budget, Cut, Elements, Large, LargeItem, LargeTable, Step};

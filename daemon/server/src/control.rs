@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use esker_resp::{OutBuf, Reply};
 
+use crate::blocked;
 use crate::engine::{Engine, Mail};
 use crate::session::{ClientId, Wait};
-use crate::shared::Shared;
+use crate::shared::{Needs, Shared};
 
 /// Work that takes time, done by the snapshot thread without holding the engine.
 pub type Work = Box<dyn FnOnce(&Arc<Shared>) + Send>;
@@ -101,6 +102,7 @@ pub fn answer_locked(engine: &mut Engine, client: ClientId, with: &Answer) -> Op
         client,
         slot,
         out,
+        needs: Needs::default(),
         resume: true,
     });
     Some(thread)
@@ -108,7 +110,11 @@ pub fn answer_locked(engine: &mut Engine, client: ClientId, with: &Answer) -> Op
 
 /// Lets every session that a pause held go on.
 pub fn end_pause(shared: &Shared) {
-    end_pause_locked(&mut shared.engine.lock());
+    let mut engine = shared.engine.lock();
+    end_pause_locked(&mut engine);
+    blocked::serve(shared, &mut engine, shared.now_ms());
+    drop(engine);
+    shared.commit_tick();
     shared.wake_all();
 }
 

@@ -10,10 +10,12 @@ use esker_keyspace::Keyspace;
 use esker_resp::OutBuf;
 
 use crate::background::Background;
+use crate::blocked::Blocked;
 use crate::control::Job;
 use crate::gates::Refusal;
 use crate::info::Gauges;
 use crate::session::{ClientId, Session};
+use crate::shared::Needs;
 use crate::stats::Stats;
 use crate::watch::Watchers;
 
@@ -25,6 +27,7 @@ pub enum Mail {
         client: ClientId,
         slot: usize,
         out: OutBuf,
+        needs: Needs,
         resume: bool,
     },
     /// The wait is over without bytes of its own (the end of CLIENT PAUSE): take input again.
@@ -66,6 +69,7 @@ pub struct Engine {
     pub background: Background,
     pub gauges: Gauges,
     pub watchers: Watchers,
+    pub blocked: Blocked,
     /// DEBUG PAUSE-CRON.
     pub cron_paused: bool,
 }
@@ -85,6 +89,7 @@ impl Engine {
             background: Background::default(),
             gauges: Gauges::default(),
             watchers: Watchers::default(),
+            blocked: Blocked::default(),
             cron_paused: false,
         }
     }
@@ -103,7 +108,7 @@ impl Engine {
 
     /// Has the keyspace collect what it touches while somebody wants to know.
     pub fn listen(&mut self) {
-        let on = !self.watchers.is_empty();
+        let on = !self.watchers.is_empty() || !self.blocked.is_empty();
         if self.keyspace.touched().listening() != on {
             self.keyspace.touched_mut().set_listening(on);
         }
@@ -117,6 +122,7 @@ impl Engine {
             let mut touched = Vec::new();
             self.keyspace.touched_mut().take_into(&mut touched);
             self.tell_watchers(&touched, now_ms);
+            self.blocked.note(&touched);
         }
     }
 

@@ -13,12 +13,14 @@ use esker_keyspace::Tx;
 use esker_resp::{OutBuf, Reply};
 
 use crate::admin::Ctx;
+use crate::blocked;
+use crate::call::Call;
 use crate::engine::Engine;
 use crate::gates;
 use crate::io::batch::{Batch, Cmd, Outcome, Run};
 use crate::io::output::OutRange;
 use crate::multi;
-use crate::session::{ClientId, Durability, ReplyMode, Session, Wait};
+use crate::session::{ClientId, ReplyMode, Session, Wait};
 use crate::shared::Shared;
 use crate::table::{Handler, Row, TABLE};
 
@@ -208,6 +210,11 @@ fn execute(
     };
     if let Err(error) = result {
         out.truncate_to(mark);
+        if let (CmdError::Block(block), Some(row)) = (&error, cmd.row) {
+            let call = Call::new(row, cmd.hash, args.iter());
+            blocked::begin(shared, engine, run, call, block, now_ms);
+            return after(shared, engine, run, index, out, mark);
+        }
         let proto = engine.session(run.client).proto;
         error.write(&mut Reply::new(out, proto));
     }
@@ -218,6 +225,7 @@ fn execute(
         }
     }
     engine.settle_touched(now_ms);
+    blocked::serve(shared, engine, now_ms);
     after(shared, engine, run, index, out, mark);
 }
 
@@ -276,7 +284,8 @@ fn transaction(
     session.in_exec = false;
     if end > start {
         session.last_write_lsn = end.0;
-        wait_for(shared, engine.session(run.client), run, end.0, true);
+        let session = engine.session(run.client);
+        run.outcome.needs.raise(shared, session, end.0, true);
     }
     Ok(())
 }
@@ -320,7 +329,7 @@ fn dispatch(
                 "{} failed after a change",
                 row.name()
             );
-            note_waits(shared, session, run, outcome);
+            run.outcome.needs.raise_by(shared, session, &outcome);
             result
         }
         Handler::None => Err(CmdError::WrongArity(row.lower_name().into())),
@@ -346,7 +355,8 @@ fn dispatch(
             // The server's own commands may show anything that was executed before them; those about
             // the connection reveal nothing of the dataset.
             if row.group() == Group::Server {
-                wait_for(shared, engine.session(run.client), run, end, false);
+                let session = engine.session(run.client);
+                run.outcome.needs.raise(shared, session, end, false);
             }
             result
         }
@@ -363,27 +373,6 @@ fn prepare<'a>(tx: &mut Tx<'a>, session: &Session, paused: bool, cmd: &Cmd, args
     }
     if cmd.hash != 0 {
         tx.hint(args.get(1), cmd.hash);
-    }
-}
-
-fn note_waits(shared: &Shared, session: &Session, run: &mut Run, outcome: esker_keyspace::Outcome) {
-    if outcome.recorded {
-        wait_for(shared, session, run, outcome.end_lsn.0, true);
-    }
-    wait_for(shared, session, run, outcome.depends_lsn.0, false);
-}
-
-/// Raises what the run's replies wait for. Reads wait only under `always`: what they reveal must not be
-/// taken back by a power cut. Writes of the weaker classes wait until the kernel has them. While the log has
-/// failed and a snapshot is to replace it, reads go on without waiting for what may take long.
-fn wait_for(shared: &Shared, session: &Session, run: &mut Run, lsn: u64, wrote: bool) {
-    match session.durability.unwrap_or(shared.durability()) {
-        Durability::Always if !wrote && shared.log_failed() => {}
-        Durability::Always => run.outcome.durable = run.outcome.durable.max(lsn),
-        Durability::Everysec | Durability::No if wrote => {
-            run.outcome.written = run.outcome.written.max(lsn)
-        }
-        Durability::Everysec | Durability::No => {}
     }
 }
 

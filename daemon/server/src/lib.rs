@@ -7,6 +7,8 @@
 
 pub mod admin;
 mod background;
+mod blocked;
+mod call;
 pub mod config;
 pub mod control;
 pub mod engine;

@@ -5,43 +5,18 @@
 //! executed by itself. A transaction that was refused anything while it was collected is never executed.
 
 use esker_commands::{Args, CmdError, CmdResult, Flags};
-use esker_resp::{ArgRange, Reply};
+use esker_resp::Reply;
 
+use crate::call::Call;
 use crate::engine::Engine;
 use crate::io::batch::Cmd;
 use crate::session::{ClientId, Session};
-use crate::table::{Row, RowId};
-
-/// One queued command with its arguments.
-#[derive(Debug)]
-pub struct Queued {
-    pub row: RowId,
-    hash: u64,
-    bytes: Vec<u8>,
-    ranges: Vec<ArgRange>,
-}
-
-impl Queued {
-    pub fn args(&self) -> Args<'_> {
-        Args::new(&self.bytes, &self.ranges)
-    }
-
-    /// The command as a batch holds it.
-    pub fn cmd(&self) -> Cmd {
-        Cmd {
-            base: 0,
-            args_first: 0,
-            args_count: self.ranges.len() as u32,
-            row: Some(self.row),
-            hash: self.hash,
-        }
-    }
-}
+use crate::table::Row;
 
 /// What a session has collected since MULTI.
 #[derive(Debug, Default)]
 pub struct Transaction {
-    pub queued: Vec<Queued>,
+    pub queued: Vec<Call>,
     /// The flags of all queued commands together.
     pub flags: Flags,
     /// A command was refused: EXEC will refuse everything.
@@ -50,31 +25,14 @@ pub struct Transaction {
 
 impl Transaction {
     fn push(&mut self, row: &'static Row, cmd: &Cmd, args: Args<'_>) {
-        let mut bytes = Vec::with_capacity(args.iter().map(<[u8]>::len).sum());
-        let ranges = args
-            .iter()
-            .map(|arg| {
-                let start = bytes.len() as u32;
-                bytes.extend_from_slice(arg);
-                ArgRange {
-                    start,
-                    len: arg.len() as u32,
-                }
-            })
-            .collect();
         self.flags = self.flags.with(row.flags);
-        self.queued.push(Queued {
-            row: row.id,
-            hash: cmd.hash,
-            bytes,
-            ranges,
-        });
+        self.queued.push(Call::new(row.id, cmd.hash, args.iter()));
     }
 
     /// Bytes that the queue holds, as CLIENT LIST shows them.
     pub fn bytes(&self) -> usize {
-        let held = |q: &Queued| q.bytes.capacity() + q.ranges.capacity() * size_of::<ArgRange>();
-        self.queued.iter().map(held).sum::<usize>() + self.queued.capacity() * size_of::<Queued>()
+        self.queued.iter().map(Call::bytes).sum::<usize>()
+            + self.queued.capacity() * size_of::<Call>()
     }
 }
 
@@ -122,7 +80,7 @@ pub fn discard(engine: &mut Engine, client: ClientId) -> bool {
 /// What EXEC is to do.
 pub enum Exec {
     /// Execute these.
-    Run(Vec<Queued>),
+    Run(Vec<Call>),
     /// A watched key has changed.
     Changed,
 }

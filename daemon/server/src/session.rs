@@ -60,6 +60,8 @@ pub enum Wait {
         replicas: u64,
         deadline_ms: Option<i64>,
     },
+    /// A blocking command: until a key holds something, or the deadline that `blocked` keeps.
+    Keys,
     /// WAIT for replicas, of which there are none: until the deadline.
     Replicas { deadline_ms: Option<i64> },
     /// CLIENT PAUSE holds this session's next command, which is executed when the pause ends.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use esker_env::Clock;
 use esker_env::real::{RealClock, RealFiles};
-use esker_keyspace::{Keyspace, Lsn};
+use esker_keyspace::{Keyspace, Lsn, Outcome};
 use esker_persist::{Health, LogState, Now, Persist};
 use parking_lot::{Condvar, Mutex, RwLock};
 
@@ -17,7 +17,7 @@ use crate::config::{Fsync, LogLevel, Settings};
 use crate::engine::Engine;
 use crate::histogram::Histogram;
 use crate::io::thread::{IncomingQueue, IoLimits};
-use crate::session::{Durability, Peer};
+use crate::session::{Durability, Peer, Session};
 
 /// A condition that a thread sleeps on and others raise.
 #[derive(Default, Debug)]
@@ -335,6 +335,41 @@ impl Shared {
         self.control_signal.raise();
         self.snapshot_signal.raise();
         self.files_signal.raise();
+    }
+}
+
+/// How far the log must be before a reply may leave.
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+pub struct Needs {
+    pub written: u64,
+    pub durable: u64,
+}
+
+impl Needs {
+    /// Raises the needs of a reply that reveals what lies before `lsn`. Reads wait only under `always`: what they reveal
+    /// must not be taken back by a power cut. Writes of the weaker classes wait until the kernel has them. While the
+    /// log has failed and a snapshot is to replace it, reads go on without waiting for what may take long.
+    pub fn raise(&mut self, shared: &Shared, session: &Session, lsn: u64, wrote: bool) {
+        match session.durability.unwrap_or(shared.durability()) {
+            Durability::Always if !wrote && shared.log_failed() => {}
+            Durability::Always => self.durable = self.durable.max(lsn),
+            Durability::Everysec | Durability::No if wrote => {
+                self.written = self.written.max(lsn);
+            }
+            Durability::Everysec | Durability::No => {}
+        }
+    }
+
+    /// Raises them by what a transaction did and saw.
+    pub fn raise_by(&mut self, shared: &Shared, session: &Session, outcome: &Outcome) {
+        if outcome.recorded {
+            self.raise(shared, session, outcome.end_lsn.0, true);
+        }
+        self.raise(shared, session, outcome.depends_lsn.0, false);
+    }
+
+    pub fn met(self, progress: Progress) -> bool {
+        self.written <= progress.written && self.durable <= progress.durable
     }
 }
 

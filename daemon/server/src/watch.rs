@@ -37,6 +37,11 @@ impl Watchers {
         self.keys.is_empty()
     }
 
+    /// How many keys are watched.
+    pub fn keys(&self) -> usize {
+        self.keys.len()
+    }
+
     fn of_database(&self, db: u32) -> Vec<(Box<[u8]>, Vec<ClientId>)> {
         let first = (db, Box::default());
         let keys = self

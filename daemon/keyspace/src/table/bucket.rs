@@ -23,7 +23,7 @@ const PASSED: u64 = 1 << 63;
 #[repr(C, align(64))]
 pub(super) struct Bucket {
     control: u64,
-    slots: [u64; SLOTS],
+    pub(super) slots: [u64; SLOTS],
 }
 
 /// Never 0, which marks an empty slot.
@@ -118,11 +118,6 @@ impl Bucket {
     #[inline]
     pub(super) fn word(&self, slot: usize) -> u64 {
         self.slots[slot]
-    }
-
-    #[inline]
-    pub(super) fn word_ref(&self, slot: usize) -> &u64 {
-        &self.slots[slot]
     }
 
     #[inline]

@@ -14,7 +14,7 @@ use crate::hash::hash_key;
 ///
 /// # Safety
 ///
-/// - The type is `repr(transparent)` over `u64` or `NonZeroU64`.
+/// - The type is `repr(transparent)` over `u64`, `NonZeroU64` or a `Cell` of one.
 /// - Only the low 48 bits are the item's own, and they are never all zero; every method, `drop` included, ignores
 ///   the upper 16, in which the table keeps bits of the hash.
 /// - The key, and so the hash, stays the same while the item is in a table.

@@ -354,10 +354,14 @@ impl Segment {
     /// The item at an occupied place. The caller bounds the lifetime by its borrow of the table.
     #[inline]
     pub(super) fn item<'a, T: Item>(self, place: Place) -> &'a T {
-        let word: *const u64 = self.bucket(place.bucket).word_ref(place.slot);
-        // SAFETY: an occupied slot holds an item of the table's type, which is transparent over this word and
-        // ignores the upper 16 bits.
-        unsafe { &*word.cast::<T>() }
+        // SAFETY: the bucket is live and the slot is one of its own. An occupied slot holds an item of the table's
+        // type, which is transparent over this word and ignores the upper 16 bits. The item may be a cell: the
+        // pointer comes from the allocation, not from a reference to the bucket, and no such reference is used
+        // across a call that is given an item.
+        unsafe {
+            let word = &raw const (*self.bucket_pointer(place.bucket)).slots[place.slot];
+            &*word.cast::<T>()
+        }
     }
 
     /// As `item`. Whoever changes the item calls [`Segment::settle`] afterwards.
@@ -386,7 +390,8 @@ impl Segment {
     pub(super) fn for_each_at_home(self, index: usize, mut visit: impl FnMut(Place)) {
         let mut at = index;
         loop {
-            let bucket = self.bucket(at);
+            // A copy, because `visit` may change what an item keeps in its word.
+            let bucket = *self.bucket(at);
             for slot in bucket.occupied() {
                 if home(bucket.word(slot) >> 48, self.buckets()) == index {
                     visit(Place { bucket: at, slot });

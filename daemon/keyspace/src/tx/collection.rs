@@ -77,14 +77,9 @@ impl Tx<'_> {
         create: Create,
         f: impl FnOnce(&mut C, &mut Cx<'_>) -> R,
     ) -> Result<Option<Changed<R>>, WrongType> {
-        let exists = match self.writable(hash, key) {
-            Some(entry) if entry.kind() != C::KIND => return Err(WrongType),
-            found => found.is_some(),
-        };
-        if !exists && create == Create::No {
-            return Ok(None);
-        }
-        let (now, replay) = (self.now, self.replay);
+        self.depends = self.depends.max(self.ks.deps.of_key(hash));
+        self.settle(hash, key);
+        let (now, replay, touch) = (self.now, self.replay, self.touch);
         let Keyspace {
             dbs,
             snap,
@@ -95,7 +90,10 @@ impl Tx<'_> {
             ..
         } = &mut *self.ks;
         let db = &mut dbs[self.db as usize];
-        if !exists {
+        let Some(mut slot) = db.table.find_mut(hash, key) else {
+            if create == Create::No {
+                return Ok(None);
+            }
             let mut cx = Cx {
                 limits,
                 now,
@@ -104,20 +102,33 @@ impl Tx<'_> {
             };
             let mut value = C::empty(limits);
             let result = f(&mut value, &mut cx);
-            let removed = value.is_empty();
-            if !removed {
+            let created = !value.is_empty();
+            if created {
                 let entry = Entry::collection(key, value.into_value(), None);
                 entry.set_access(if replay { 0 } else { access.initial(now) });
                 db.insert_new(hash, entry, snap);
             }
             return Ok(Some(Changed {
                 result,
-                created: !removed,
+                created,
                 removed: false,
             }));
-        }
-        let mut slot = db.table.find_mut(hash, key).expect("it was found before");
+        };
         let entry = slot.get_mut();
+        // What is due and still there may not be deleted by this transaction, so it may not write either.
+        if entry.expire_at().is_some_and(|at| at < now) {
+            assert!(
+                create == Create::No,
+                "a transaction that may not expire keys does not write"
+            );
+            return Ok(None);
+        }
+        if entry.kind() != C::KIND {
+            return Err(WrongType);
+        }
+        if touch {
+            entry.set_access(access.touched(entry.access(), now, || random.next_u64()));
+        }
         snap.before_change(db.cut_db, entry);
         let mut value = entry.get_mut::<C>().expect("of this kind, checked above");
         let mut cx = Cx {

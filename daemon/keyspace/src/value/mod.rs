@@ -7,7 +7,7 @@
 mod hash;
 mod list;
 mod set;
-mod stream;
+pub mod stream;
 pub(crate) mod word;
 mod zset;
 

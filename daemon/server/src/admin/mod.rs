@@ -89,6 +89,7 @@ impl Ctx<'_> {
         // Nothing that it sent already is executed any more.
         session.close_after_reply = true;
         let thread = session.thread;
+        self.engine.forget_blocked(id);
         if id != self.client {
             self.engine
                 .post(id, |client, slot| Mail::Close { client, slot });

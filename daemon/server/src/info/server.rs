@@ -102,17 +102,17 @@ pub fn clients(source: &Source<'_>, lines: &mut Lines) {
     );
     lines.add("client_recent_max_output_buffer", most(|b| b.output_bytes));
     lines.add("blocked_clients", blocked);
-    for name in [
-        "tracking_clients",
-        "pubsub_clients",
-        "watching_clients",
-        "clients_in_timeout_table",
-        "total_watched_keys",
-        "total_blocking_keys",
-        "total_blocking_keys_on_nokey",
-    ] {
+    for name in ["tracking_clients", "pubsub_clients"] {
         lines.add(name, 0);
     }
+    let watching = source.sessions().filter(|s| !s.watch.keys.is_empty());
+    lines.add("watching_clients", watching.count());
+    let waits = &source.engine.blocked;
+    lines.add("clients_in_timeout_table", waits.with_deadline());
+    lines.add("total_watched_keys", source.engine.watchers.keys());
+    let (keys, on_nokey) = waits.keys();
+    lines.add("total_blocking_keys", keys);
+    lines.add("total_blocking_keys_on_nokey", on_nokey);
     let (actions, left_ms) = match source.engine.pause {
         Some(pause) => (
             if pause.all { "all" } else { "write" },

@@ -9,6 +9,7 @@ use esker_resp::{ArgRange, ProtocolError};
 
 use super::output::OutRange;
 use crate::session::ClientId;
+use crate::shared::Needs;
 use crate::table::RowId;
 
 /// The arena: reads of a tick go here. Beyond it the batch is executed and a new one begun.
@@ -55,9 +56,7 @@ pub struct Run {
 #[derive(Default, Debug)]
 pub struct Outcome {
     pub out: OutRange,
-    /// Replies may leave once the log is written this far, and durable this far.
-    pub written: u64,
-    pub durable: u64,
+    pub needs: Needs,
     /// The first command that was not executed since the session waits.
     pub stopped_at: Option<usize>,
     pub close: bool,

@@ -13,13 +13,12 @@ use super::output::OutQueue;
 use super::stream::Stream;
 use crate::config::OutputLimit;
 use crate::session::ClientId;
-use crate::shared::Progress;
+use crate::shared::{Needs, Progress};
 
 /// Replies that may not leave before the log has come this far.
 #[derive(Debug)]
 pub struct Held {
-    pub written: u64,
-    pub durable: u64,
+    pub needs: Needs,
     /// Failures of the log before this was held: one more and the wait may never end.
     pub failures: u64,
     pub out: OutQueue,
@@ -101,7 +100,7 @@ impl Conn {
     /// Moves what the log has reached to the socket's queue.
     pub fn release(&mut self, progress: Progress) -> Released {
         while let Some(first) = self.held.front() {
-            if first.written > progress.written || first.durable > progress.durable {
+            if !first.needs.met(progress) {
                 return if first.failures == progress.failures {
                     Released::Some
                 } else {

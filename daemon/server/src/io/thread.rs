@@ -22,7 +22,7 @@ use crate::config::{OutputLimit, Settings};
 use crate::engine::Mail;
 use crate::exec;
 use crate::session::{ClientId, Peer, Session, Wait};
-use crate::shared::{Progress, Shared};
+use crate::shared::{Needs, Progress, Shared};
 use crate::table::TABLE;
 
 const WAKER: Token = Token(0);
@@ -232,8 +232,25 @@ impl IoThread {
         if event.is_readable() || event.is_read_closed() {
             conn.readable = true;
             conn.read_closed |= event.is_read_closed();
+            if self.left_while_blocked(slot) {
+                return self.close(slot);
+            }
             self.read(slot);
         }
+    }
+
+    /// The peer has closed its half while it waits in a blocking command: it is not served any more, as in Redis.
+    fn left_while_blocked(&self, slot: usize) -> bool {
+        let conn = self.conns[slot].as_ref();
+        conn.is_some_and(|conn| {
+            let engine = || self.shared.engine.lock();
+            conn.waiting
+                && conn.read_closed
+                && engine()
+                    .clients
+                    .get(&conn.client)
+                    .is_some_and(|session| session.wait == Some(Wait::Keys))
+        })
     }
 
     fn make_ready(&mut self, slot: usize) {
@@ -384,8 +401,8 @@ impl IoThread {
         // Replies that wait for the disk leave the write to the log thread, which writes once for all that
         // came while it synced.
         let outcomes = || self.batch.runs.iter().map(|run| &run.outcome);
-        let durable = outcomes().map(|o| o.durable).max().unwrap_or(0);
-        let only_disk = durable > 0 && outcomes().all(|o| o.written == 0);
+        let durable = outcomes().map(|o| o.needs.durable).max().unwrap_or(0);
+        let only_disk = durable > 0 && outcomes().all(|o| o.needs.written == 0);
         let progress = if only_disk {
             self.shared.log_progress()
         } else {
@@ -420,15 +437,12 @@ impl IoThread {
             stash(conn, &self.batch, run, cmd);
         }
         let outcome = &run.outcome;
-        let written = outcome.written;
-        let durable = if throttled {
-            outcome.durable.max(written)
-        } else {
-            outcome.durable
-        };
+        let mut needs = outcome.needs;
+        if throttled {
+            needs.durable = needs.durable.max(needs.written);
+        }
         if !outcome.out.is_empty() {
-            let may_leave = written <= progress.written && durable <= progress.durable;
-            if may_leave && conn.held.is_empty() {
+            if needs.met(progress) && conn.held.is_empty() {
                 match output::send_range(&mut conn.stream, &self.out, &outcome.out, &mut conn.out) {
                     Ok(_) => {}
                     Err(_) => return self.close(run.slot),
@@ -436,23 +450,35 @@ impl IoThread {
             } else {
                 let mut out = OutQueue::default();
                 out.push_range(&self.out, &outcome.out);
-                conn.held.push_back(Held {
-                    written,
-                    durable,
-                    failures: progress.failures,
-                    out,
-                });
-                if !conn.in_holding {
-                    conn.in_holding = true;
-                    self.holding.push(run.slot);
-                    self.shared.waiting_durable.fetch_add(1, Ordering::Relaxed);
-                }
+                self.hold(run.slot, needs, progress, out);
             }
         }
+        let Some(conn) = self.conns[run.slot].as_mut() else {
+            return;
+        };
         if outcome.close {
             conn.closing = true;
         }
+        if self.left_while_blocked(run.slot) {
+            return self.close(run.slot);
+        }
         self.after_output(run.slot);
+    }
+
+    fn hold(&mut self, slot: usize, needs: Needs, progress: Progress, out: OutQueue) {
+        let conn = self.conns[slot]
+            .as_mut()
+            .expect("the caller has the connection");
+        conn.held.push_back(Held {
+            needs,
+            failures: progress.failures,
+            out,
+        });
+        if !conn.in_holding {
+            conn.in_holding = true;
+            self.holding.push(slot);
+            self.shared.waiting_durable.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// What has to follow whenever a connection's queue has changed.
@@ -539,8 +565,9 @@ impl IoThread {
                     client,
                     slot,
                     out,
+                    needs,
                     resume,
-                } => self.deliver(client, slot, &out, resume),
+                } => self.deliver(client, slot, &out, needs, resume),
                 Mail::Resume { client, slot } => self.resume(client, slot),
                 Mail::Close { client, slot } => {
                     if self.owns(client, slot) {
@@ -559,7 +586,7 @@ impl IoThread {
             .is_some_and(|c| c.client == client)
     }
 
-    fn deliver(&mut self, client: ClientId, slot: usize, out: &OutBuf, resume: bool) {
+    fn deliver(&mut self, client: ClientId, slot: usize, out: &OutBuf, needs: Needs, resume: bool) {
         if !self.owns(client, slot) {
             return;
         }
@@ -568,17 +595,19 @@ impl IoThread {
             bytes: 0..out.bytes().len(),
             splices: 0..out.splices().len(),
         };
-        match conn.held.back_mut() {
-            Some(last) => last.out.push_range(out, &range),
-            None => {
-                conn.out.push_range(out, &range);
-                if conn
-                    .flush(self.poll.registry(), Token(CONNS + slot))
-                    .is_err()
-                {
-                    return self.close(slot);
-                }
+        let progress = self.shared.log_progress();
+        if conn.held.is_empty() && needs.met(progress) {
+            conn.out.push_range(out, &range);
+            if conn
+                .flush(self.poll.registry(), Token(CONNS + slot))
+                .is_err()
+            {
+                return self.close(slot);
             }
+        } else {
+            let mut queue = OutQueue::default();
+            queue.push_range(out, &range);
+            self.hold(slot, needs, progress, queue);
         }
         if resume {
             self.resume(client, slot);
@@ -713,6 +742,7 @@ impl IoThread {
                 continue;
             };
             engine.forget_watched(client, &session.watch);
+            engine.forget_blocked(client);
             if let Some(Wait::Aof { .. }) = session.wait {
                 self.shared.aof_waiters.fetch_sub(1, Ordering::Relaxed);
             }

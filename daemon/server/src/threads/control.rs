@@ -10,6 +10,7 @@ use esker_persist::{LogState, SnapshotReason, SwitchError};
 
 use super::snapshot::{self, Pace};
 use crate::background::Kind;
+use crate::blocked;
 use crate::control::{Answer, Job, ShutdownSave, Work, answer, answer_locked, end_pause};
 use crate::engine::{Engine, Mail, Pause};
 use crate::gates::Refusal;
@@ -91,6 +92,7 @@ fn expire(shared: &Shared, limit: Duration) {
         let now = UnixMs(shared.now_ms());
         let cycle = engine.keyspace.expire_cycle(now, EXPIRE_BUDGET);
         engine.settle_touched(now.0);
+        blocked::serve(shared, &mut engine, now.0);
         drop(engine);
         if cycle.complete || shared.nanos() - started > limit.as_nanos() as u64 {
             break;
@@ -99,11 +101,12 @@ fn expire(shared: &Shared, limit: Duration) {
     shared.commit_tick();
 }
 
-/// WAITAOF that came true or to its deadline, and the end of CLIENT PAUSE.
+/// Blocking commands out of time, WAITAOF that came true or to its deadline, and the end of CLIENT PAUSE.
 fn settle_waits(shared: &Shared, now_ms: i64) {
     let durable = shared.persist.durable_lsn().0;
     let log_on = shared.persist.log_state() == LogState::On;
     let mut engine = shared.engine.lock();
+    blocked::time_out(shared, &mut engine, now_ms);
     let ended: Vec<(ClientId, Answer)> = engine
         .clients
         .values()
@@ -146,7 +149,9 @@ fn next_deadline(engine: &Engine) -> Option<i64> {
         Some(Wait::Aof { deadline_ms, .. } | Wait::Replicas { deadline_ms }) => deadline_ms,
         _ => None,
     });
-    waits.chain(pause).min()
+    // Answered only once its last millisecond has passed.
+    let blocked = engine.blocked.next_deadline().map(|deadline| deadline + 1);
+    waits.chain(pause).chain(blocked).min()
 }
 
 /// What the gate says while writes cannot be promised anything, and a line in the log when that changes.

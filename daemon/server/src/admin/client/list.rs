@@ -23,7 +23,7 @@ pub fn flags(session: &Session) -> String {
             'b',
             matches!(
                 session.wait,
-                Some(Wait::Aof { .. } | Wait::Replicas { .. } | Wait::Control)
+                Some(Wait::Aof { .. } | Wait::Replicas { .. } | Wait::Control | Wait::Keys)
             ),
         ),
         ('c', session.close_after_reply),

@@ -3,17 +3,21 @@
 mod filter;
 mod list;
 
+use std::sync::atomic::Ordering;
+
 use esker_commands::arg::{Arg, integer, one_of, optional, string, word};
 use esker_commands::{
     Args, CmdError, CmdResult, Command, Flags, Group, at_least, exactly, in_group,
 };
+use esker_persist::LogState;
 use esker_resp::Reply;
 
 use self::filter::Filters;
 use super::{AdminFn, Ctx, connection, help, on_off, row};
-use crate::control::end_pause_locked;
+use crate::blocked;
+use crate::control::{Answer, answer_locked, end_pause_locked};
 use crate::engine::Pause;
-use crate::session::{ClientId, Durability, ReplyMode};
+use crate::session::{ClientId, Durability, ReplyMode, Wait};
 
 /// What the subcommands share.
 const BASE: Flags = Flags::NOSCRIPT.with(Flags::LOADING).with(Flags::STALE);
@@ -30,6 +34,13 @@ const PAUSE_ARGS: &[Arg] = &[
         &[word("write", "WRITE"), word("all", "ALL")],
     ))
     .since("6.2.0"),
+];
+const UNBLOCK_ARGS: &[Arg] = &[
+    integer("client-id"),
+    optional(one_of(
+        "unblock-type",
+        &[word("timeout", "TIMEOUT"), word("error", "ERROR")],
+    )),
 ];
 const SETINFO_ARGS: &[Arg] = &[one_of(
     "attr",
@@ -121,6 +132,11 @@ const SUBS: &[Command<AdminFn>] = &in_group(
             "6.2.0",
             "O(1)",
             "Describes the tracking of this connection.",
+        ),
+        row("CLIENT|UNBLOCK", at_least(3), unblock).flags(BASE).admin().args(UNBLOCK_ARGS).doc(
+            "5.0.0",
+            "O(log N) where N is the number of client connections",
+            "Ends the wait of another connection.",
         ),
         row("CLIENT|UNPAUSE", exactly(2), unpause).flags(BASE).admin().doc(
             "6.2.0",
@@ -269,6 +285,56 @@ fn pause_clients(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Cm
     Ok(())
 }
 
+/// Ends a wait as its timeout would, or with an error. What waits for a pause or a job is let alone.
+fn unblock(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> CmdResult {
+    let with_error = match args.try_get(3) {
+        _ if args.len() > 4 => {
+            let name = String::from_utf8_lossy(args.get(1));
+            return Err(CmdError::text(format_args!(
+                "unknown subcommand or wrong number of arguments for '{name}'. Try CLIENT HELP."
+            )));
+        }
+        None => false,
+        Some(reason) if reason.eq_ignore_ascii_case(b"timeout") => false,
+        Some(reason) if reason.eq_ignore_ascii_case(b"error") => true,
+        Some(_) => {
+            return Err(CmdError::text(
+                "CLIENT UNBLOCK reason should be TIMEOUT or ERROR",
+            ));
+        }
+    };
+    let id = u64::try_from(args.int(2)?).map(ClientId);
+    let thread = id.ok().and_then(|id| end_wait(ctx, id, with_error));
+    if let Some(thread) = thread {
+        ctx.shared.wake(thread);
+    }
+    reply.integer(i64::from(thread.is_some()));
+    Ok(())
+}
+
+/// The thread to wake if the client waited.
+fn end_wait(ctx: &mut Ctx<'_>, id: ClientId, with_error: bool) -> Option<usize> {
+    let wait = ctx.engine.clients.get(&id)?.wait.clone()?;
+    let answer = match wait {
+        Wait::Keys if with_error => return blocked::refuse(ctx.engine, id),
+        Wait::Keys => return blocked::give_up(ctx.engine, id),
+        Wait::Paused | Wait::Control => return None,
+        Wait::Aof { .. } | Wait::Replicas { .. } if with_error => {
+            Answer::Error(blocked::UNBLOCKED.into())
+        }
+        Wait::Aof { lsn, .. } => {
+            let log_on = ctx.shared.persist.log_state() == LogState::On;
+            let reached = log_on && lsn <= ctx.shared.persist.durable_lsn().0;
+            Answer::Integers(vec![i64::from(reached), 0])
+        }
+        Wait::Replicas { .. } => Answer::Integer(0),
+    };
+    if let Wait::Aof { .. } = wait {
+        ctx.shared.aof_waiters.fetch_sub(1, Ordering::Relaxed);
+    }
+    answer_locked(ctx.engine, id, &answer)
+}
+
 fn unpause(ctx: &mut Ctx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> CmdResult {
     end_pause_locked(ctx.engine);
     ctx.shared.wake_all();
@@ -357,6 +423,8 @@ const HELP: &[&str] = &[
     "    Name this connection.",
     "TRACKINGINFO",
     "    Describe the tracking of this connection.",
+    "UNBLOCK <client-id> [TIMEOUT|ERROR]",
+    "    End the wait of a connection as its timeout would, or with an error.",
     "UNPAUSE",
     "    End the pause.",
 ];
