@@ -32,7 +32,7 @@ pub use access::AccessPolicy;
 pub use apply::ApplyError;
 pub use block::{Image, RawBlock, SideBlocks};
 pub use db::Garbage;
-pub use esker_format::{Lsn, UnixMs};
+pub use esker_format::{Lsn, StreamId, UnixMs};
 pub use expire::ExpireCycle;
 pub use keyspace::{DbInfo, Keyspace, Options, Stats};
 pub use limits::Limits;
@@ -42,6 +42,8 @@ pub use tx::{
     ExpireResult, Expiry, IncrError, ListSetError, NoSuchKey, Outcome, Tx, WrongType, ZaddRule,
     Zadded, index_in, range_in,
 };
+pub use tx::{NewStreamId, StreamAddError, StreamClaim};
+pub use value::stream;
 pub use value::{Collection, Hash, List, Set, Stream, Value, Zset};
 pub use walk::{Budget, Cut, Elements, Large, LargeItem, LargeTable, Step};
 

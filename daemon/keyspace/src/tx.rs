@@ -26,6 +26,7 @@ use esker_format::{Lsn, UnixMs};
 
 pub use self::key::{ExpireResult, NoSuchKey};
 pub use self::list::{ListSetError, index_in, range_in};
+pub use self::stream::{NewStreamId, StreamAddError, StreamClaim};
 pub use self::string::IncrError;
 pub use self::zset::{ZaddRule, Zadded};
 

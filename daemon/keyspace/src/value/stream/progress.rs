@@ -40,13 +40,18 @@ impl StreamData {
         }
     }
 
-    /// What a group has read once it was given the entry `id`, behind its last one.
-    pub(crate) fn entries_read_at(&self, group: &Group, id: StreamId) -> Option<u64> {
-        match group.entries_read {
-            Some(read) if group.last_id >= self.first_id && !self.has_gaps_from(group.last_id) => {
+    /// What a group has read once it is given the entry `id`, if it had read `read` up to `last_id` before.
+    pub(crate) fn entries_read_at(
+        &self,
+        id: StreamId,
+        last_id: StreamId,
+        read: Option<u64>,
+    ) -> Option<u64> {
+        match read {
+            Some(read) if last_id >= self.first_id && !self.has_gaps_from(last_id) => {
                 Some(read.wrapping_add(1))
             }
-            before if self.entries_added == 0 => before,
+            _ if self.entries_added == 0 => read,
             _ => self.entries_up_to(id),
         }
     }
