@@ -68,6 +68,11 @@ impl<T: Item> Table<T> {
         next
     }
 
+    /// No item of the segment that holds `position` expires before this; may be too early, never too late.
+    pub fn min_expire_of_segment(&self, position: u64) -> i64 {
+        self.directory.find(position).min_expire()
+    }
+
     fn is_due(segment: Segment, place: Place, now: UnixMs) -> bool {
         segment.bucket(place.bucket).expires(place.slot)
             && segment
