@@ -1,12 +1,30 @@
-//! Strings between the keyspace and the reply.
+//! Values between the keyspace and the reply.
 
 use std::borrow::Cow;
 
-use esker_keyspace::entry::StrRef;
+use esker_keyspace::entry::{Entry, StrRef};
 use esker_keyspace::{IncrError, IntText, NoSuchKey, Tx, WrongType};
 use esker_resp::Reply;
 
 use crate::error::CmdError;
+
+/// Strings up to this length share one allocation with their header in Redis, which calls that "embstr".
+const EMBEDDED_BYTES_MAX: usize = 44;
+
+/// How a value is kept, as OBJECT ENCODING says it.
+pub fn encoding_name(entry: &Entry) -> &'static str {
+    match entry.str() {
+        Some(StrRef::Int(_)) => "int",
+        Some(StrRef::Bytes(bytes)) if bytes.len() <= EMBEDDED_BYTES_MAX && !entry.is_raw() => {
+            "embstr"
+        }
+        Some(_) => "raw",
+        None => {
+            let value = entry.value();
+            value.map_or("unknown", |value| value.encoding())
+        }
+    }
+}
 
 /// Replies with a string; a big one is shared, not copied.
 #[inline]

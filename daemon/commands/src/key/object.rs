@@ -1,14 +1,12 @@
 //! What keys hold and how: TYPE and OBJECT.
 
-use esker_keyspace::entry::{Entry, Kind, StrRef};
+use esker_keyspace::entry::{Kind, StrRef};
 use esker_keyspace::{AccessPolicy, Tx};
 use esker_resp::Reply;
 
 use crate::args::Args;
 use crate::error::{CmdError, CmdResult};
-
-/// Strings up to this length share one allocation with their header in Redis, which calls that "embstr".
-const EMBEDDED_BYTES_MAX: usize = 44;
+use crate::value::encoding_name;
 
 pub(super) fn kind_name(kind: Kind) -> &'static str {
     match kind {
@@ -27,20 +25,6 @@ pub(super) fn kind(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) -> CmdR
             .map_or("none", |entry| kind_name(entry.kind())),
     );
     Ok(())
-}
-
-fn encoding_name(entry: &Entry) -> &'static str {
-    match entry.str() {
-        Some(StrRef::Int(_)) => "int",
-        Some(StrRef::Bytes(bytes)) if bytes.len() <= EMBEDDED_BYTES_MAX && !entry.is_raw() => {
-            "embstr"
-        }
-        Some(_) => "raw",
-        None => {
-            let value = entry.value();
-            value.map_or("unknown", |value| value.encoding())
-        }
-    }
 }
 
 pub(super) fn encoding(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) -> CmdResult {

@@ -1,12 +1,15 @@
 //! DEBUG subcommands that only look: digests, entries, tables.
 
+use esker_commands::value::encoding_name;
 use esker_commands::{Args, CmdError, CmdResult};
 use esker_format::UnixMs;
+use esker_keyspace::dump;
 use esker_keyspace::entry::{Entry, Kind, StrRef};
 use esker_keyspace::hash::hash_key;
 use esker_resp::Reply;
 
 use super::super::Ctx;
+use crate::control::Job;
 
 pub fn digest(ctx: &mut Ctx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> CmdResult {
     reply.simple(&format!("{:040x}", ctx.engine.keyspace.digest()));
@@ -25,6 +28,9 @@ pub fn digest_values(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -
 /// A hash of the value and its expiry, and not of the key: equal values have equal digests.
 fn value_digest(entry: &Entry) -> String {
     let mut bytes = string_bytes(entry);
+    if let Some(value) = entry.value() {
+        value.digest(&mut bytes);
+    }
     let expiry = entry.expire_at().map_or(i64::MIN, |at| at.0);
     bytes.extend_from_slice(expiry.to_string().as_bytes());
     let part = |seed| hash_key(seed, &bytes);
@@ -36,7 +42,7 @@ pub fn object(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> CmdRe
         format!(
             "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{idle_seconds}",
             std::ptr::from_ref(entry),
-            encoding(entry),
+            encoding_name(entry),
             serialized_bytes(entry),
             entry.access(),
         )
@@ -47,7 +53,7 @@ pub fn object(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> CmdRe
 
 pub fn lengths(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> CmdResult {
     let text = look(ctx, args.get(2), |entry, _| match entry.kind() {
-        Kind::String if encoding(entry) != "int" => Some(format!(
+        Kind::String if encoding_name(entry) != "int" => Some(format!(
             "key_sds_len:{}, key_sds_avail:0, key_zmalloc: {}, val_sds_len:{}, val_sds_avail:0, val_zmalloc: {}",
             entry.key().len(),
             entry.heap_bytes(),
@@ -78,16 +84,40 @@ pub fn table_stats(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> 
     Ok(())
 }
 
-pub fn table_stats_of_key(ctx: &mut Ctx<'_>, args: Args<'_>, _: &mut Reply<'_>) -> CmdResult {
-    look(ctx, args.get(2), |_, _| ()).ok_or(CmdError::NoSuchKey)?;
-    Err(CmdError::text(
-        "The value stored at the specified key is not represented using an hash table",
-    ))
+/// Only values of many elements are tables. They are split and merged in parts, without a second table.
+pub fn table_stats_of_key(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> CmdResult {
+    let elements = look(ctx, args.get(2), |entry, _| {
+        let is_table = ["hashtable", "skiplist"].contains(&encoding_name(entry));
+        entry
+            .value()
+            .filter(|_| is_table)
+            .map(|value| value.elements())
+    });
+    let elements = elements.ok_or(CmdError::NoSuchKey)?.ok_or_else(|| {
+        CmdError::text(
+            "The value stored at the specified key is not represented using an hash table",
+        )
+    })?;
+    reply.verbatim(
+        b"txt",
+        format!("Hash table 0 stats (main hash table):\n number of elements: {elements}\n"),
+    );
+    Ok(())
 }
 
-pub fn listpack(ctx: &mut Ctx<'_>, args: Args<'_>, _: &mut Reply<'_>) -> CmdResult {
-    look(ctx, args.get(2), |_, _| ()).ok_or(CmdError::NoSuchKey)?;
-    Err(CmdError::text("Not a listpack encoded object."))
+/// Writes the bytes of a listpack to the server's log.
+pub fn listpack(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> CmdResult {
+    let payload = look(ctx, args.get(2), |entry, _| {
+        (encoding_name(entry) == "listpack").then(|| dump::payload(entry))
+    });
+    let payload = payload
+        .ok_or(CmdError::NoSuchKey)?
+        .ok_or_else(|| CmdError::text("Not a listpack encoded object."))?;
+    ctx.queue(Job::RunSoon(Box::new(move |_| {
+        tracing::info!("DEBUG LISTPACK: {}", payload.escape_ascii())
+    })));
+    reply.simple("Listpack structure printed on stdout");
+    Ok(())
 }
 
 /// Shows `f` the entry of a key and for how long it was idle, without touching it.
@@ -111,24 +141,8 @@ fn string_bytes(entry: &Entry) -> Vec<u8> {
     }
 }
 
-/// What OBJECT ENCODING says.
-fn encoding(entry: &Entry) -> &'static str {
-    const EMBEDDED_BYTES_MAX: usize = 44;
-    match entry.str() {
-        Some(StrRef::Int(_)) => "int",
-        Some(StrRef::Bytes(bytes)) if !entry.is_raw() && bytes.len() <= EMBEDDED_BYTES_MAX => {
-            "embstr"
-        }
-        _ => "raw",
-    }
-}
-
 /// What the value takes in a DUMP payload, without its type byte, version and checksum.
 fn serialized_bytes(entry: &Entry) -> usize {
     const ENVELOPE_BYTES: usize = 1 + 2 + 8;
-    let payload = match entry.str() {
-        Some(StrRef::Int(value)) => esker_format::redis::rdb::dump_int(value),
-        _ => esker_format::redis::rdb::dump_string(&string_bytes(entry)),
-    };
-    payload.len().saturating_sub(ENVELOPE_BYTES)
+    dump::payload(entry).len().saturating_sub(ENVELOPE_BYTES)
 }

@@ -311,7 +311,7 @@ const HELP: &[&str] = &[
     "HTSTATS-KEY <key>",
     "    Describe the table of a value.",
     "LISTPACK <key>",
-    "    Describe a value in the compact encoding.",
+    "    Write the bytes of a value in the compact encoding to the server's log.",
     "LOADAOF",
     "    Load everything back from the files and compare.",
     "LOG <text>",
