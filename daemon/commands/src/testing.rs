@@ -6,7 +6,7 @@ use esker_keyspace::{Keyspace, Options, Tx, UnixMs};
 use esker_resp::{ArgRange, OutBuf, Proto, Reply, split_inline};
 
 use crate::args::Args;
-use crate::{CmdError, Found, TABLE};
+use crate::{Block, CmdError, Found, TABLE};
 
 pub(crate) struct Store {
     pub(crate) keyspace: Keyspace,
@@ -32,6 +32,24 @@ impl Store {
         let len = buf.len();
         split_inline(&mut buf, len, &mut ranges).expect("a well-formed line");
         String::from_utf8_lossy(&self.execute(&buf, &ranges)).into_owned()
+    }
+
+    /// Executes a line that finds nothing; tells what it wants to wait for.
+    pub(crate) fn blocked(&mut self, line: &str) -> Block {
+        let mut buf = line.as_bytes().to_vec();
+        let mut ranges = Vec::new();
+        let len = buf.len();
+        split_inline(&mut buf, len, &mut ranges).expect("a well-formed line");
+        let mut out = OutBuf::new();
+        let mut tx = self.keyspace.tx(self.db, UnixMs(self.now));
+        let mut reply = Reply::new(&mut out, self.proto);
+        let result = call(&mut tx, Args::new(&buf, &ranges), &mut reply);
+        assert_eq!(tx.changed(), 0, "a command that waits has changed nothing");
+        tx.finish();
+        match result {
+            Err(CmdError::Block(block)) => *block,
+            other => panic!("{line} does not wait: {other:?}"),
+        }
     }
 
     fn execute(&mut self, buf: &[u8], ranges: &[ArgRange]) -> Vec<u8> {

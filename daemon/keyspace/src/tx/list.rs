@@ -142,6 +142,7 @@ impl Tx<'_> {
         });
         let popped = popped.ok().flatten().expect("the list was there before");
         self.popped(hash, from, from_end, &popped);
+        self.changed -= 1; // A move is one change.
         Ok(Some(value))
     }
 
@@ -172,6 +173,7 @@ impl Tx<'_> {
             removed: false,
         };
         self.popped(hash, key, from_end, &popped);
+        self.changed -= 1; // A move is one change.
         Ok(Some(value))
     }
 
