@@ -40,13 +40,16 @@ fn check(file: &[u8]) {
     };
     // An open snapshot accounts for every byte of its file.
     assert!(index.blocks.len() * 64 <= file.len());
-    let totals = |field: fn(&BlockRef) -> u32| {
+    let totals = |field: fn(&BlockRef) -> u64| {
         let blocks = index.blocks.iter();
         let with_keys = blocks.filter(|block| holds_keys(block));
-        with_keys.map(|block| u64::from(field(block))).sum::<u64>()
+        with_keys.map(field).sum::<u64>()
     };
-    assert_eq!(totals(|block| block.header.entries), index.footer.keys);
-    assert_eq!(totals(|block| block.header.expires), index.footer.expires);
+    assert_eq!(totals(|block| block.header.keys()), index.footer.keys);
+    assert_eq!(
+        totals(|block| u64::from(block.header.expires)),
+        index.footer.expires
+    );
     load(file, &index);
 }
 
@@ -70,7 +73,7 @@ fn load(file: &[u8], index: &SnapshotIndex) {
         };
         entries(&raw);
         let expected = block.header.entries as usize;
-        let decoded = match decode_block(&raw, index.header.hash_seed, expected) {
+        let decoded = match decode_block(&raw, keyspace.limits(), expected) {
             Ok(decoded) => decoded,
             Err(_) => {
                 all_loaded = false;
@@ -86,7 +89,7 @@ fn load(file: &[u8], index: &SnapshotIndex) {
             return;
         }
     }
-    keyspace.end_loading();
+    all_loaded &= keyspace.end_loading().is_empty();
     let keys: usize = (0..DATABASES).map(|db| keyspace.len(db)).sum();
     assert!(!all_loaded || keys as u64 == index.footer.keys);
     assert!(keyspace.digest() != 0 || keys == 0);

@@ -1,14 +1,15 @@
 //! Raw snapshot blocks: entries laid out one after another, before compression.
 //!
 //! A main block is filled under the engine lock by the walk and holds whole segments; a side block is filled
-//! outside it from pre-images. Values that are shared ride along by reference while the lock is held and are laid
+//! outside it from images (`side`). Values that are shared ride along by reference while the lock is held and are laid
 //! out by [`RawBlock::into_bytes`] outside of it.
 
 use esker_format::native::entry as codec;
 use esker_format::native::snapshot::{BLOCK_RAW_BYTES_AIM, BlockKind};
+use esker_format::native::value::{Part, ValueWriter};
 
 use crate::entry::{Entry, StrRef};
-use crate::hash::hash_key;
+use crate::walk::Image;
 
 /// The entries of one block to be.
 pub struct RawBlock {
@@ -17,6 +18,8 @@ pub struct RawBlock {
     pub db: u32,
     pub entries: u32,
     pub expires: u32,
+    /// Entries that are further pieces of a key.
+    pub continued: u32,
     /// Every entry's hash is within `hash_first..=hash_last`; main blocks of a database do not overlap.
     pub hash_first: u64,
     pub hash_last: u64,
@@ -41,6 +44,7 @@ impl RawBlock {
             db,
             entries: 0,
             expires: 0,
+            continued: 0,
             hash_first: u64::MAX,
             hash_last: 0,
             bytes: Vec::with_capacity(capacity),
@@ -74,6 +78,16 @@ impl RawBlock {
         self.raw_bytes() >= BLOCK_RAW_BYTES_AIM
     }
 
+    /// Whether the block is larger than it should be.
+    pub(crate) fn is_overfull(&self) -> bool {
+        self.raw_bytes() >= 2 * BLOCK_RAW_BYTES_AIM
+    }
+
+    /// Keys that the block stands for.
+    pub fn keys(&self) -> u64 {
+        u64::from(self.entries - self.continued)
+    }
+
     /// Adds a copy of an entry; a shared value is only referred to.
     pub(crate) fn add(&mut self, entry: &Entry) {
         self.count(entry);
@@ -82,17 +96,25 @@ impl RawBlock {
                 self.shared_bytes += blob.len();
                 self.shared.push(entry.duplicate());
             }
-            _ => encode(entry, &mut self.bytes),
+            _ => lay_out(entry, &mut self.bytes),
         }
     }
 
-    /// Adds the image of an entry to a side block.
-    pub fn add_image(&mut self, image: Image, hash_seed: u64) {
-        assert!(image.db == self.db, "a block holds entries of one database");
-        let hash = hash_key(hash_seed, image.entry.key());
+    /// Adds an entry to a side block.
+    pub(crate) fn add_laid(&mut self, hash: u64, expires: bool, bytes: &[u8]) {
         self.cover(hash, hash);
-        self.count(&image.entry);
-        encode(&image.entry, &mut self.bytes);
+        self.entries += 1;
+        self.expires += u32::from(expires);
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Adds an entry, or a piece of one, to a side block.
+    pub(crate) fn add_part(&mut self, hash: u64, part: &codec::Entry<'_>) {
+        self.cover(hash, hash);
+        self.entries += 1;
+        self.expires += u32::from(part.expire_at.is_some());
+        self.continued += u32::from(!part.is_first());
+        part.encode(&mut self.bytes);
     }
 
     pub(crate) fn cover(&mut self, first: u64, last: u64) {
@@ -115,7 +137,7 @@ impl RawBlock {
         self.expires -= shared.iter().filter(|entry| entry.has_expiry()).count() as u32;
         shared
             .into_iter()
-            .map(|entry| Image { db, entry })
+            .map(|entry| Image::Entry { db, entry })
             .collect()
     }
 
@@ -129,65 +151,57 @@ impl RawBlock {
         } = self;
         bytes.reserve(shared_bytes);
         for entry in &shared {
-            encode(entry, &mut bytes);
+            lay_out(entry, &mut bytes);
         }
         bytes
     }
 }
 
-/// The state of an entry at the cut, kept because the entry was about to change.
-pub struct Image {
-    /// The database by its number at the cut.
-    pub db: u32,
-    pub entry: Entry,
+/// Appends an entry as it stands in a block, whole.
+pub(crate) fn lay_out(entry: &Entry, out: &mut Vec<u8>) {
+    lay_out_parts(entry, usize::MAX, &mut |laid| laid.encode(out));
 }
 
-/// Lays images out in side blocks, one open block for each database.
-pub struct SideBlocks {
-    hash_seed: u64,
-    open: Vec<RawBlock>,
-}
-
-impl SideBlocks {
-    pub fn new(hash_seed: u64) -> SideBlocks {
-        SideBlocks {
-            hash_seed,
-            open: Vec::new(),
-        }
-    }
-
-    /// Adds an image; returns a block that became full.
-    pub fn add(&mut self, image: Image) -> Option<RawBlock> {
-        let at = match self.open.iter().position(|block| block.db == image.db) {
-            Some(at) => at,
-            None => {
-                self.open.push(RawBlock::new(BlockKind::Side, image.db));
-                self.open.len() - 1
-            }
-        };
-        self.open[at].add_image(image, self.hash_seed);
-        self.open[at].is_full().then(|| self.open.swap_remove(at))
-    }
-
-    /// The blocks that are not full, at the end.
-    pub fn finish(self) -> Vec<RawBlock> {
-        self.open
-    }
-}
-
-fn encode(entry: &Entry, out: &mut Vec<u8>) {
-    let value = match entry.str().expect("strings are the only kind of value") {
-        StrRef::Int(int) => codec::Value::Int(int),
-        StrRef::Bytes(bytes) => codec::Value::Bytes(bytes),
-        StrRef::Blob(blob) => codec::Value::Bytes(blob),
-    };
-    let entry = codec::Entry {
+/// Hands on an entry as it stands in a block: whole, or as pieces if its value is a long collection.
+pub(crate) fn lay_out_parts(
+    entry: &Entry,
+    piece_bytes: usize,
+    sink: &mut dyn FnMut(codec::Entry<'_>),
+) {
+    let laid = codec::Entry {
         key: entry.key(),
-        value,
+        value: codec::Value::Int(0),
         expire_at: entry.expire_at(),
         access: entry.access(),
         raw: entry.is_raw(),
         piece: None,
     };
-    entry.encode(out);
+    let value = match entry.str() {
+        Some(StrRef::Int(int)) => codec::Value::Int(int),
+        Some(StrRef::Bytes(bytes)) => codec::Value::Bytes(bytes),
+        Some(StrRef::Blob(blob)) => codec::Value::Bytes(blob),
+        None => {
+            let value = entry.value().expect("what is no string is a collection");
+            let mut sink = |part: Part<'_>| sink(part_of(&laid, part));
+            let mut out = ValueWriter::with_piece_bytes(piece_bytes, &mut sink);
+            value.encode(&mut out);
+            out.finish();
+            return;
+        }
+    };
+    sink(codec::Entry { value, ..laid });
+}
+
+/// The part of a value as an entry. Only the first one tells the expiry.
+pub(crate) fn part_of<'a>(whole: &codec::Entry<'a>, part: Part<'a>) -> codec::Entry<'a> {
+    let first = part.piece.is_none_or(|piece| piece.ordinal == 0);
+    codec::Entry {
+        value: codec::Value::Collection {
+            kind: part.kind,
+            bytes: part.bytes,
+        },
+        expire_at: whole.expire_at.filter(|_| first),
+        piece: part.piece,
+        ..*whole
+    }
 }

@@ -8,7 +8,7 @@ use esker_format::UnixMs;
 use crate::entry::{Entry, StrInput};
 use crate::table::Table;
 use crate::tx::Expiry;
-use crate::walk::Snap;
+use crate::walk::{Site, Snap};
 
 pub(crate) struct Db {
     pub(crate) table: Table<Entry>,
@@ -61,6 +61,16 @@ impl Db {
         self.table.len()
     }
 
+    /// Where an entry of this table lives whose key has that hash.
+    #[inline]
+    pub(crate) fn site(&self, hash: u64) -> Site {
+        Site {
+            cut_db: self.cut_db,
+            table: self.id,
+            hash,
+        }
+    }
+
     pub(crate) fn volatile(&self) -> usize {
         self.volatile
     }
@@ -88,7 +98,7 @@ impl Db {
 
     /// Stores an entry under its key, whatever was there before.
     pub(crate) fn put(&mut self, hash: u64, entry: Entry, leaving: &mut Leaving<'_>) {
-        leaving.snap.admit(&entry);
+        leaving.snap.admit_value(self.site(hash), &entry);
         let after = entry.expire_at();
         let Some(mut slot) = self.table.find_mut(hash, entry.key()) else {
             self.table.insert_new(hash, entry);
@@ -166,11 +176,18 @@ impl Db {
         true
     }
 
+    /// Takes an entry out of a table that is given up.
+    pub(crate) fn take(&mut self, hash: u64, key: &[u8]) -> Option<Entry> {
+        let entry = self.table.find_mut(hash, key)?.remove();
+        self.account(entry.expire_at(), None);
+        Some(entry)
+    }
+
     /// Takes an entry out to store it elsewhere; its old image is kept for a walk.
     pub(crate) fn detach(&mut self, hash: u64, key: &[u8], snap: &mut Snap) -> Option<Entry> {
         let mut entry = self.table.find_mut(hash, key)?.remove();
         self.account(entry.expire_at(), None);
-        snap.before_change(self.cut_db, &mut entry);
+        snap.before_change(self.site(hash), &mut entry);
         Some(entry)
     }
 
@@ -182,13 +199,14 @@ impl Db {
         at: Option<UnixMs>,
         snap: &mut Snap,
     ) {
+        let site = self.site(hash);
         let mut slot = self
             .table
             .find_mut(hash, key)
             .expect("the key was found before");
         let entry = slot.get_mut();
         let before = entry.expire_at();
-        snap.before_change(self.cut_db, entry);
+        snap.before_change(site, entry);
         let in_place = entry.set_expire_at(at);
         if in_place {
             drop(slot);
@@ -221,8 +239,8 @@ impl Db {
     }
 
     /// Inserts an entry whose key the caller knows to be absent.
-    pub(crate) fn insert_new(&mut self, hash: u64, entry: Entry, snap: &Snap) {
-        snap.admit(&entry);
+    pub(crate) fn insert_new(&mut self, hash: u64, entry: Entry, snap: &mut Snap) {
+        snap.admit_value(self.site(hash), &entry);
         self.account(None, entry.expire_at());
         self.table.insert_new(hash, entry);
     }

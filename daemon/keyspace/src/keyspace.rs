@@ -12,6 +12,7 @@ use crate::deps::Dependencies;
 use crate::effects::EffectBuf;
 use crate::hash::hash_key;
 use crate::limits::Limits;
+use crate::loader::Pieces;
 use crate::random::Random;
 use crate::touched::TouchedList;
 use crate::tx::Tx;
@@ -93,6 +94,8 @@ pub struct Keyspace {
     pub(crate) stats: Stats,
     pub(crate) snap: Snap,
     pub(crate) garbage: Garbage,
+    /// Values that are being loaded.
+    pub(crate) pieces: Pieces,
     pub(crate) expire_db: u32,
     pub(crate) active_expire: bool,
     /// Buffer for values that are put together before they are stored.
@@ -126,6 +129,7 @@ impl Keyspace {
             stats: Stats::default(),
             snap: Snap::default(),
             garbage: Garbage::default(),
+            pieces: Pieces::default(),
             expire_db: 0,
             active_expire: true,
             scratch: Vec::new(),

@@ -21,6 +21,7 @@ pub mod packed;
 mod prefetch;
 mod random;
 pub mod rope;
+mod side;
 pub mod table;
 mod text;
 pub mod touched;
@@ -30,13 +31,14 @@ mod walk;
 
 pub use access::AccessPolicy;
 pub use apply::ApplyError;
-pub use block::{Image, RawBlock, SideBlocks};
+pub use block::RawBlock;
 pub use db::Garbage;
 pub use esker_format::{Lsn, StreamId, UnixMs};
 pub use expire::ExpireCycle;
 pub use keyspace::{DbInfo, Keyspace, Options, Stats};
 pub use limits::Limits;
 pub use random::Random;
+pub use side::SideBlocks;
 pub use text::{IntText, str_bytes, str_len};
 pub use tx::{
     ExpireResult, Expiry, IncrError, ListSetError, NoSuchKey, Outcome, Tx, WrongType, ZaddRule,
@@ -45,7 +47,7 @@ pub use tx::{
 pub use tx::{NewStreamId, StreamAddError, StreamClaim};
 pub use value::stream;
 pub use value::{Collection, Hash, List, Set, Stream, Value, Zset};
-pub use walk::{Budget, Cut, Elements, Large, LargeItem, LargeTable, Step};
+pub use walk::{Budget, Cut, Elements, Image, Large, LargeItem, LargeTable, Opened, Step};
 
 /// What crosses threads: the engine behind its lock, and what leaves it to be written, freed or inserted.
 const _: () = {

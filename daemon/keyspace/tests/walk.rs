@@ -8,8 +8,8 @@ use common::{
 use esker_format::native::snapshot::BlockKind;
 use esker_keyspace::loader::decode_block;
 use esker_keyspace::{
-    Budget, Cut, Expiry, IntText, Keyspace, Options, Random, RawBlock, SideBlocks, Step, UnixMs,
-    str_bytes,
+    Budget, Cut, Expiry, IntText, Keyspace, Limits, Options, Random, RawBlock, SideBlocks, Step,
+    UnixMs, str_bytes,
 };
 
 const NOW: i64 = 1_000_000;
@@ -45,6 +45,13 @@ fn stored(ks: &mut Keyspace) -> Contents {
     contents(ks, i64::MIN)
 }
 
+fn limits(cut: &Cut) -> Limits {
+    Limits {
+        hash_seed: cut.hash_seed,
+        ..Limits::default()
+    }
+}
+
 /// The snapshot being taken.
 struct Snapshot {
     block: RawBlock,
@@ -73,20 +80,21 @@ impl Snapshot {
 
     fn take_images(&mut self, ks: &mut Keyspace) {
         for image in ks.take_images() {
-            self.blocks.extend(self.side.add(image));
+            self.side.add(image, &mut |block| self.blocks.push(block));
         }
         assert_eq!(ks.image_bytes(), 0);
     }
 
     /// Decodes all blocks; each key must be there once, within the hash range of its block.
     fn contents(self, cut: &Cut) -> Contents {
+        let limits = limits(cut);
         let mut contents = Contents::new();
         let mut ranges = Vec::new();
         for block in self.blocks.into_iter().chain(self.side.finish()) {
             let (db, kind, first, last) = (block.db, block.kind, block.hash_first, block.hash_last);
             let (entries, expires) = (block.entries as usize, block.expires as usize);
             let decoded =
-                decode_block(&block.into_bytes(), cut.hash_seed, entries).expect("a sound block");
+                decode_block(&block.into_bytes(), &limits, entries).expect("a sound block");
             let mut expiring = 0;
             for (hash, entry) in decoded.entries() {
                 assert!(
@@ -280,18 +288,18 @@ fn blocks_load_into_the_same_keyspace() {
     for block in snapshot.blocks {
         let (db, entries) = (block.db, block.entries as usize);
         let raw = block.into_bytes();
-        let decoded = decode_block(&raw, cut.hash_seed, entries).expect("a sound block");
+        let decoded = decode_block(&raw, &limits(&cut), entries).expect("a sound block");
         loaded
             .insert_block(db, decoded)
             .expect("blocks fit together");
         if entries > 0 {
-            let again = decode_block(&raw, cut.hash_seed, entries).expect("a sound block");
+            let again = decode_block(&raw, &limits(&cut), entries).expect("a sound block");
             assert!(
                 loaded.insert_block(db, again).is_err(),
                 "a key that comes twice is refused"
             );
         }
     }
-    loaded.end_loading();
+    assert!(loaded.end_loading().is_empty());
     assert_eq!(loaded.digest(), digest);
 }

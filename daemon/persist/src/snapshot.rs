@@ -437,21 +437,19 @@ impl<F: Files> Snapshot<F> {
     fn walk<E: Engine>(&mut self, engine: &E) -> io::Result<()> {
         self.file()?;
         let (block, budget) = (&mut self.block, self.budget);
-        let (step, images) = engine.with(|keyspace| {
+        let (step, may_end, images) = engine.with(|keyspace| {
             let step = keyspace.walk_step(block, budget);
             let take = step == Step::Done || keyspace.image_bytes() >= IMAGE_BYTES;
-            (
-                step,
-                if take {
-                    keyspace.take_images()
-                } else {
-                    Vec::new()
-                },
-            )
+            let images = if take {
+                keyspace.take_images()
+            } else {
+                Vec::new()
+            };
+            (step, keyspace.between_segments(), images)
         });
         self.add_images(images)?;
         match step {
-            Step::More if self.block.raw_bytes() < self.block_bytes => {}
+            Step::More if !may_end || self.block.raw_bytes() < self.block_bytes => {}
             Step::More | Step::BlockReady => self.finish_block()?,
             Step::Done => {
                 self.finish_block()?;
@@ -486,13 +484,19 @@ impl<F: Files> Snapshot<F> {
 
     /// Adds entries to the side blocks.
     fn put_aside(&mut self, images: Vec<Image>) -> io::Result<()> {
+        let Some(mut side) = self.side.take() else {
+            return Ok(());
+        };
+        let mut written = Ok(());
         for image in images {
-            let full = self.side.as_mut().and_then(|side| side.add(image));
-            if let Some(block) = full {
-                self.put_block(block)?;
-            }
+            side.add(image, &mut |block| {
+                if written.is_ok() {
+                    written = self.put_block(block);
+                }
+            });
         }
-        Ok(())
+        self.side = Some(side);
+        written
     }
 
     fn put_block(&mut self, block: RawBlock) -> io::Result<()> {
@@ -505,7 +509,7 @@ impl<F: Files> Snapshot<F> {
             db: block.db,
             entries: block.entries,
             expires: block.expires,
-            continued: 0,
+            continued: block.continued,
             raw_bytes: 0,
             stored_bytes: 0,
             hash_first: block.hash_first,
@@ -517,9 +521,9 @@ impl<F: Files> Snapshot<F> {
             keys: 0,
             expires: 0,
         });
-        totals.keys += u64::from(block.entries);
+        totals.keys += block.keys();
         totals.expires += u64::from(block.expires);
-        self.keys_done += u64::from(block.entries);
+        self.keys_done += block.keys();
         self.side_blocks += u64::from(block.kind == BlockKind::Side);
         let raw = block.into_bytes();
         let at = self.offset + self.gathered.len() as u64;

@@ -90,6 +90,7 @@ impl Tx<'_> {
             ..
         } = &mut *self.ks;
         let db = &mut dbs[self.db as usize];
+        let site = db.site(hash);
         let Some(mut slot) = db.table.find_mut(hash, key) else {
             if create == Create::No {
                 return Ok(None);
@@ -129,7 +130,7 @@ impl Tx<'_> {
         if touch {
             entry.set_access(access.touched(entry.access(), now, || random.next_u64()));
         }
-        snap.before_change(db.cut_db, entry);
+        snap.before_change(site, entry);
         let mut value = entry.get_mut::<C>().expect("of this kind, checked above");
         let mut cx = Cx {
             limits,

@@ -212,6 +212,7 @@ impl Tx<'_> {
             dbs, snap, scratch, ..
         } = &mut *self.ks;
         let db = &mut dbs[self.db as usize];
+        let site = db.site(hash);
         let mut slot = db
             .table
             .find_mut(hash, key)
@@ -224,7 +225,7 @@ impl Tx<'_> {
             StrRef::Blob(_) => {
                 *scratch = value;
                 let entry = slot.get_mut();
-                snap.before_change(db.cut_db, entry);
+                snap.before_change(site, entry);
                 let blob = entry.blob_mut().expect("the entry is a blob");
                 write_at(Arc::make_mut(blob), offset, bytes);
                 return;

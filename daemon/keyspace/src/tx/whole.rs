@@ -4,6 +4,7 @@ use esker_format::record::Effect;
 
 use super::Tx;
 use crate::entry::Entry;
+use crate::keyspace::Keyspace;
 use crate::touched::Event;
 
 /// How many expired keys RANDOMKEY meets before it gives up.
@@ -89,9 +90,8 @@ impl Tx<'_> {
         let fresh = self.ks.fresh_db();
         let old = std::mem::replace(&mut self.ks.dbs[db as usize], fresh);
         let removed = old.len();
-        if let Some(old) = self.ks.snap.detach_db(old) {
-            self.ks.garbage.discard_db(old);
-        }
+        let Keyspace { snap, garbage, .. } = &mut *self.ks;
+        snap.detach_db(old, garbage);
         self.ks.touched.push(db, b"", Event::Flush);
         removed
     }

@@ -9,7 +9,7 @@
 
 use crate::table::{Item, Table};
 
-use super::Snap;
+use super::{EPOCHS, Snap};
 
 /// The head of a large value: what a walk knows about it.
 #[derive(Debug, Default)]
@@ -26,6 +26,26 @@ impl Large {
             epoch: 0,
             opened: 0,
         }
+    }
+
+    pub(super) fn epoch(&self) -> u8 {
+        self.epoch
+    }
+
+    pub(super) fn opened(&self) -> Option<u64> {
+        (self.opened != 0).then_some(self.opened)
+    }
+
+    /// Makes all elements old.
+    pub(super) fn open(&mut self, number: u64) {
+        assert!(self.opened == 0, "a value is opened once");
+        self.opened = number;
+        self.epoch = (self.epoch + 1) % EPOCHS;
+    }
+
+    /// No element is old any more.
+    pub(super) fn close(&mut self) {
+        self.opened = 0;
     }
 }
 
@@ -44,9 +64,14 @@ pub trait LargeItem: Item {
 /// The table of a large value, whatever its elements are.
 pub trait LargeTable {
     /// Passes the segment of the table that holds `position`: elements of another epoch are appended to `out`, if
-    /// there is one, and get this epoch. Returns how many elements the segment has, and where the next one begins.
-    fn pass(&mut self, position: u64, epoch: u8, out: Option<&mut Vec<u8>>)
-    -> (usize, Option<u64>);
+    /// there is one, and get this epoch. Once `out` is longer than the limit beside it, the others stay as they are.
+    /// Returns how many elements the segment has, and where to go on: the same position if some were left.
+    fn pass(
+        &mut self,
+        position: u64,
+        epoch: u8,
+        out: Option<(&mut Vec<u8>, usize)>,
+    ) -> (usize, Option<u64>);
 }
 
 impl<T: LargeItem> LargeTable for Table<T> {
@@ -54,19 +79,24 @@ impl<T: LargeItem> LargeTable for Table<T> {
         &mut self,
         position: u64,
         epoch: u8,
-        mut out: Option<&mut Vec<u8>>,
+        mut out: Option<(&mut Vec<u8>, usize)>,
     ) -> (usize, Option<u64>) {
-        let mut visited = 0;
+        let (mut visited, mut left) = (0, false);
         let next = self.walk_segment(position, |item| {
             visited += 1;
-            if item.epoch() != epoch {
-                if let Some(out) = &mut out {
-                    item.encode(out);
-                }
-                item.set_epoch(epoch);
+            if item.epoch() == epoch {
+                return;
             }
+            if let Some((out, limit)) = &mut out {
+                if out.len() > *limit {
+                    left = true;
+                    return;
+                }
+                item.encode(out);
+            }
+            item.set_epoch(epoch);
         });
-        (visited, next)
+        (visited, if left { Some(position) } else { next })
     }
 }
 

@@ -281,12 +281,13 @@ impl<'a, S: Source> Rebuilder<'a, S> {
     fn load(&mut self, block: &BlockRef, raw: &[u8]) -> Result<(), Fault> {
         let header = &block.header;
         grow(&mut self.keyspace, header.db)?;
-        decode_block(raw, self.keyspace.hash_seed(), header.entries as usize)
+        decode_block(raw, self.keyspace.limits(), header.entries as usize)
             .and_then(|decoded| self.keyspace.insert_block(header.db, decoded))
             .map_err(|error| match error {
                 LoadError::Fault(fault) => fault,
                 LoadError::UnknownKind(kind) => Fault::UnknownFeatures(u64::from(kind)),
                 LoadError::NoSuchDatabase(_) => Fault::Invalid("a block is of no database"),
+                LoadError::Pieces(_) => Fault::Invalid("the pieces of a value do not fit together"),
                 LoadError::Duplicate(_) => Fault::Invalid("a key stands in the snapshot twice"),
             })
     }

@@ -11,8 +11,8 @@ use esker_format::cursor::Fault;
 use esker_format::native::audit::{Run, Visitor};
 use esker_format::native::manifest::Manifest;
 use esker_format::native::snapshot::{BlockKind, BlockRef, SnapshotIndex};
-use esker_keyspace::Keyspace;
 use esker_keyspace::loader::{DecodedBlock, LoadError, decode_block};
+use esker_keyspace::{Keyspace, Limits};
 use parking_lot::{Condvar, Mutex};
 
 use crate::recover::replay::Replay;
@@ -114,7 +114,8 @@ impl<'a> Loader<'a> {
             return Ok(());
         }
         let blocks: Vec<&BlockRef> = index.blocks.iter().filter(|block| is_data(block)).collect();
-        let decode = |at: usize| decode(index, file, blocks[at]);
+        let limits = *self.keyspace.limits();
+        let decode = |at: usize| decode(index, file, blocks[at], &limits);
         let queue = Queue::new(blocks.len(), &decode);
         let keyspace = &mut self.keyspace;
         let mut loaded = Ok(());
@@ -122,9 +123,13 @@ impl<'a> Loader<'a> {
             loaded = insert_all(keyspace, &blocks, &queue);
             queue.stop();
         });
-        self.keyspace.end_loading();
+        let incomplete = self.keyspace.end_loading();
         self.snapshot_keys = index.footer.keys;
-        loaded
+        loaded?;
+        match incomplete.first() {
+            None => Ok(()),
+            Some(_) => Err((0, Fault::Invalid("a piece of a value is missing"))),
+        }
     }
 }
 
@@ -132,9 +137,14 @@ fn is_data(block: &BlockRef) -> bool {
     matches!(block.header.kind, BlockKind::Main | BlockKind::Side)
 }
 
-fn decode(index: &SnapshotIndex, file: &[u8], block: &BlockRef) -> Result<DecodedBlock, Fault> {
+fn decode(
+    index: &SnapshotIndex,
+    file: &[u8],
+    block: &BlockRef,
+    limits: &Limits,
+) -> Result<DecodedBlock, Fault> {
     let raw = index.block(file, block)?;
-    decode_block(&raw, index.header.hash_seed, block.header.entries as usize).map_err(fault_of)
+    decode_block(&raw, limits, block.header.entries as usize).map_err(fault_of)
 }
 
 fn fault_of(error: LoadError) -> Fault {
@@ -144,6 +154,7 @@ fn fault_of(error: LoadError) -> Fault {
         LoadError::NoSuchDatabase(_) => {
             Fault::Invalid("a block is of a database that does not exist")
         }
+        LoadError::Pieces(_) => Fault::Invalid("the pieces of a value do not fit together"),
         LoadError::Duplicate(_) => Fault::Invalid("a key stands in the snapshot twice"),
     }
 }
