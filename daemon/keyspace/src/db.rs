@@ -1,11 +1,14 @@
 //! One database: its table and the counts that must agree with it.
 //!
 //! Invariant: `volatile` is the number of entries with an expiry and `expiry_sum` the sum of these expiries. Both
-//! change only here, in the functions that change the table. A database does not know its number: SWAPDB moves it.
+//! change only here, in the functions that change the table; so do the hints about fields that expire, but for changes
+//! of a hash in its place. A database does not know its number: SWAPDB moves it.
 
 use esker_format::UnixMs;
 
 use crate::entry::{Entry, StrInput};
+use crate::field_expiry::{FieldExpiries, next_field_expiry};
+use crate::hash::hash_key;
 use crate::table::Table;
 use crate::tx::Expiry;
 use crate::walk::{Site, Snap};
@@ -18,6 +21,8 @@ pub(crate) struct Db {
     pub(crate) cut_db: u32,
     /// Where active expiry goes on.
     pub(crate) expire_pos: u64,
+    /// Hashes with fields that expire.
+    pub(crate) fields: FieldExpiries,
     volatile: usize,
     expiry_sum: i128,
 }
@@ -52,6 +57,7 @@ impl Db {
             id,
             cut_db: u32::MAX,
             expire_pos: 0,
+            fields: FieldExpiries::default(),
             volatile: 0,
             expiry_sum: 0,
         }
@@ -100,14 +106,18 @@ impl Db {
     pub(crate) fn put(&mut self, hash: u64, entry: Entry, leaving: &mut Leaving<'_>) {
         leaving.snap.admit_value(self.site(hash), &entry);
         let after = entry.expire_at();
+        let fields_after = next_field_expiry(&entry);
         let Some(mut slot) = self.table.find_mut(hash, entry.key()) else {
             self.table.insert_new(hash, entry);
             self.account(None, after);
+            self.fields.change(hash, None, fields_after);
             return;
         };
         let old = slot.replace(entry);
         drop(slot);
         self.account(old.expire_at(), after);
+        self.fields
+            .change(hash, next_field_expiry(&old), fields_after);
         leaving.entry(self.cut_db, old);
     }
 
@@ -162,6 +172,7 @@ impl Db {
         let replaced = slot.replace(entry);
         drop(slot);
         self.account(before, after);
+        self.fields.change(hash, next_field_expiry(&replaced), None);
         leaving.entry(self.cut_db, replaced);
     }
 
@@ -172,6 +183,7 @@ impl Db {
         };
         let entry = slot.remove();
         self.account(entry.expire_at(), None);
+        self.fields.change(hash, next_field_expiry(&entry), None);
         leaving.entry(self.cut_db, entry);
         true
     }
@@ -180,6 +192,7 @@ impl Db {
     pub(crate) fn take(&mut self, hash: u64, key: &[u8]) -> Option<Entry> {
         let entry = self.table.find_mut(hash, key)?.remove();
         self.account(entry.expire_at(), None);
+        self.fields.change(hash, next_field_expiry(&entry), None);
         Some(entry)
     }
 
@@ -187,6 +200,7 @@ impl Db {
     pub(crate) fn detach(&mut self, hash: u64, key: &[u8], snap: &mut Snap) -> Option<Entry> {
         let mut entry = self.table.find_mut(hash, key)?.remove();
         self.account(entry.expire_at(), None);
+        self.fields.change(hash, next_field_expiry(&entry), None);
         snap.before_change(self.site(hash), &mut entry);
         Some(entry)
     }
@@ -226,14 +240,19 @@ impl Db {
     ) -> Option<u64> {
         let Db {
             table,
+            fields,
             volatile,
             expiry_sum,
             ..
         } = self;
+        let seed = table.seed();
         table.expire_segment(pos, now, |entry| {
             let at = entry.expire_at().expect("what is due has an expiry");
             *volatile -= 1;
             *expiry_sum -= i128::from(at.0);
+            if let Some(at) = next_field_expiry(&entry) {
+                fields.change(hash_key(seed, entry.key()), Some(at), None);
+            }
             f(entry);
         })
     }
@@ -242,6 +261,7 @@ impl Db {
     pub(crate) fn insert_new(&mut self, hash: u64, entry: Entry, snap: &mut Snap) {
         snap.admit_value(self.site(hash), &entry);
         self.account(None, entry.expire_at());
+        self.fields.change(hash, None, next_field_expiry(&entry));
         self.table.insert_new(hash, entry);
     }
 }

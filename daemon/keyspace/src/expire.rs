@@ -28,8 +28,8 @@ impl Keyspace {
         self.active_expire
     }
 
-    /// Deletes keys whose time has come, going on where the last cycle stopped. `budget` bounds the work: a
-    /// segment counts one, a deleted key one more. Between units, while writing is allowed.
+    /// Deletes fields and keys whose time has come, going on where the last cycle stopped. `budget` bounds the work: a
+    /// segment counts one, a deleted key or field one more. Between units, while writing is allowed.
     pub fn expire_cycle(&mut self, now: UnixMs, budget: usize) -> ExpireCycle {
         let mut cycle = ExpireCycle {
             expired: 0,
@@ -38,7 +38,11 @@ impl Keyspace {
         if !self.active_expire {
             return cycle;
         }
-        let mut spent = 0;
+        // Fields take at most half, so that they cannot keep the keys from their turn.
+        let fields_budget = budget.div_ceil(2);
+        let fields_left = self.expire_fields_cycle(now, fields_budget);
+        cycle.complete = fields_left > 0;
+        let mut spent = fields_budget - fields_left;
         for _ in 0..self.dbs.len() {
             while self.dbs[self.expire_db as usize].volatile() > 0 {
                 if spent >= budget {

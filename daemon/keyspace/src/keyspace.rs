@@ -65,6 +65,8 @@ pub struct Stats {
     pub expired: u64,
     /// Of these, found by active expiry.
     pub expired_actively: u64,
+    /// Fields of hashes deleted because their time had come.
+    pub expired_fields: u64,
     /// Changes since start: what `save` rules count.
     pub changes: u64,
 }
@@ -75,6 +77,8 @@ pub struct DbInfo {
     pub keys: usize,
     pub expires: usize,
     pub mean_ttl_ms: i64,
+    /// Hashes with fields that expire.
+    pub hashes_expiring: usize,
     /// What the table takes beside its entries.
     pub table_bytes: usize,
 }
@@ -183,6 +187,7 @@ impl Keyspace {
             keys: db.len(),
             expires: db.volatile(),
             mean_ttl_ms: db.mean_ttl_ms(now),
+            hashes_expiring: db.fields.len(),
             table_bytes: db.table.stats().bytes,
         }
     }

@@ -13,6 +13,7 @@ pub mod dump;
 pub mod effects;
 pub mod entry;
 mod expire;
+mod field_expiry;
 pub mod hash;
 mod keyspace;
 mod limits;
@@ -44,6 +45,7 @@ pub use tx::{
     ExpireResult, Expiry, IncrError, ListSetError, NoSuchKey, Outcome, Tx, WrongType, ZaddRule,
     Zadded, index_in, range_in,
 };
+pub use tx::{FieldCondition, FieldExpire, FieldPersist};
 pub use tx::{NewStreamId, StreamAddError, StreamClaim};
 pub use value::stream;
 pub use value::{Collection, Hash, List, Set, Stream, Value, Zset};

@@ -24,6 +24,7 @@ mod zset;
 use esker_format::record::Effect;
 use esker_format::{Lsn, UnixMs};
 
+pub use self::hash::{FieldCondition, FieldExpire, FieldPersist};
 pub use self::key::{ExpireResult, NoSuchKey};
 pub use self::list::{ListSetError, index_in, range_in};
 pub use self::stream::{NewStreamId, StreamAddError, StreamClaim};

@@ -96,6 +96,13 @@ impl<T: Item> Table<T> {
         Some(segment.item(place))
     }
 
+    /// The item of that hash that `is` knows; `is` may also be shown items of other hashes.
+    pub fn find_by(&self, hash: u64, is: impl Fn(&T) -> bool) -> Option<&T> {
+        let segment = self.directory.find(hash);
+        let place = segment.find_by::<T>(hash, is)?;
+        Some(segment.item(place))
+    }
+
     #[inline]
     pub fn find_mut(&mut self, hash: u64, key: &[u8]) -> Option<Slot<'_, T>> {
         let segment = self.directory.find(hash);

@@ -323,25 +323,24 @@ impl Segment {
 
     #[inline]
     pub(super) fn find<T: Item>(self, hash: u64, key: &[u8]) -> Option<Place> {
+        self.find_by::<T>(hash, |item| item.key() == key)
+    }
+
+    /// As `find`, of an item that is known otherwise than by its key. The hash bits of a slot are compared before.
+    #[inline]
+    pub(super) fn find_by<T: Item>(self, hash: u64, is: impl Fn(&T) -> bool) -> Option<Place> {
         let tag = tag_of(hash);
         let h16 = self.h16(hash);
         let mut index = home(h16, self.buckets());
         loop {
             let bucket = self.bucket(index);
             for slot in bucket.matching(tag) {
-                if bucket.word(slot) >> 48 == h16
-                    && self
-                        .item::<T>(Place {
-                            bucket: index,
-                            slot,
-                        })
-                        .key()
-                        == key
-                {
-                    return Some(Place {
-                        bucket: index,
-                        slot,
-                    });
+                let place = Place {
+                    bucket: index,
+                    slot,
+                };
+                if bucket.word(slot) >> 48 == h16 && is(self.item::<T>(place)) {
+                    return Some(place);
                 }
             }
             if !bucket.is_passed() {

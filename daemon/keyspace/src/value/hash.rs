@@ -30,7 +30,6 @@ pub(crate) use change::HashCx;
 pub use field::FieldItem;
 use packed::Stride;
 pub use table::HashTable;
-pub(crate) use table::Swept;
 
 #[derive(Debug)]
 pub enum Hash {
@@ -114,6 +113,13 @@ impl Hash {
             Hash::Packed(pack) => pack.len() / Stride::Pairs as usize,
             Hash::PackedTtl(pack) => pack.len() / Stride::Triples as usize,
             Hash::Table(table) => table.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Hash::Packed(pack) | Hash::PackedTtl(pack) => pack.is_empty(),
+            Hash::Table(table) => table.is_empty(),
         }
     }
 
@@ -291,10 +297,7 @@ impl Collection for Hash {
     }
 
     fn is_empty(&self) -> bool {
-        match self {
-            Hash::Packed(pack) | Hash::PackedTtl(pack) => pack.is_empty(),
-            Hash::Table(table) => table.is_empty(),
-        }
+        Hash::is_empty(self)
     }
 
     fn elements(&self) -> usize {

@@ -11,7 +11,8 @@ pub mod stream;
 pub(crate) mod word;
 mod zset;
 
-pub use hash::Hash;
+pub(crate) use hash::HashCx;
+pub use hash::{Field, FieldItem, Hash, HashTable};
 pub use list::{End, List, Needle, NodeList, NodeView, Side, Way};
 pub use set::Set;
 pub use stream::Stream;
