@@ -6,7 +6,7 @@ use super::collection::{Changed, Create};
 use super::{Tx, WrongType};
 use crate::IntText;
 use crate::touched::Event;
-use crate::value::{End, List, Needle, Side, Way};
+use crate::value::{Collection, End, List, Needle, Side, Value, Way};
 
 /// Values of one push that are recorded without a buffer on the heap.
 const WORDS_INLINE: usize = 16;
@@ -175,6 +175,19 @@ impl Tx<'_> {
         self.popped(hash, key, from_end, &popped);
         self.changed -= 1; // A move is one change.
         Ok(Some(value))
+    }
+
+    /// Replaces whatever is under a key by a list of these values; none delete it.
+    pub fn list_store(&mut self, key: &[u8], values: &[Vec<u8>]) {
+        let mut list = List::empty(self.limits());
+        list.push(
+            End::Right,
+            values.iter().map(Vec::as_slice),
+            &self.ks.limits,
+        );
+        if self.store_value(key, Value::List(list), None, Event::SortStore) {
+            self.changed += (values.len() as u64).saturating_sub(1);
+        }
     }
 
     /// Replaces an element; a negative index counts from the end.
