@@ -13,30 +13,53 @@ const MATCH_BYTES_MAX: usize = (1 << 8) + (1 << 3);
 /// Three bytes of input give at most this many bytes of output.
 const EXPANSION_MAX: usize = MATCH_BYTES_MAX;
 
-/// Compresses `input`; `None` if the result would be longer than `output_bytes_max`.
-/// Allocates a table of 256 KiB and the output.
-pub fn compress(input: &[u8], output_bytes_max: usize) -> Option<Vec<u8>> {
-    if input.is_empty() || output_bytes_max == 0 {
-        return None;
+/// Compresses strings, one after the other: the table is set up once for all of them.
+#[derive(Debug, Default)]
+pub struct Compressor {
+    /// Where the three bytes with that hash were last seen: `base` and the offset. What is below `base` was seen in
+    /// an earlier string. Offset 0 stands for never: the reference encoder, too, makes no match with the very first
+    /// byte.
+    slots: Vec<u32>,
+    base: u32,
+    out: Vec<u8>,
+}
+
+impl Compressor {
+    /// Compresses `input`; `None` if the result would be longer than `output_bytes_max`, or if the input has 4 GiB.
+    /// Allocates a table of 256 KiB once and the output.
+    pub fn compress(&mut self, input: &[u8], output_bytes_max: usize) -> Option<&[u8]> {
+        if input.is_empty() || output_bytes_max == 0 {
+            return None;
+        }
+        let length = u32::try_from(input.len()).ok()?;
+        let behind = self.base.checked_add(length);
+        if self.slots.is_empty() || behind.is_none() {
+            self.slots.clear();
+            self.slots.resize(1 << HASH_BITS, 0);
+            self.base = 0;
+        }
+        self.out.clear();
+        self.out.push(0);
+        let mut encoder = Encoder {
+            input,
+            slots: &mut self.slots,
+            base: self.base,
+            out: &mut self.out,
+            out_max: output_bytes_max,
+            literals: 0,
+        };
+        let done = encoder.run();
+        self.base += length;
+        done.map(|()| self.out.as_slice())
     }
-    let mut encoder = Encoder {
-        input,
-        slots: vec![0; 1 << HASH_BITS],
-        out: vec![0],
-        out_max: output_bytes_max,
-        literals: 0,
-    };
-    encoder.run()?;
-    Some(encoder.out)
 }
 
 struct Encoder<'a> {
     input: &'a [u8],
-    /// Offset at which the three bytes with that hash were last seen. 0 stands for never: the reference
-    /// encoder, too, makes no match with the very first byte.
-    slots: Vec<u32>,
+    slots: &'a mut [u32],
+    base: u32,
     /// Output; its last `literals + 1` bytes are an open run of literals behind its length byte.
-    out: Vec<u8>,
+    out: &'a mut Vec<u8>,
     out_max: usize,
     literals: usize,
 }
@@ -85,7 +108,8 @@ impl Encoder<'_> {
         let slot = self
             .slots
             .get_mut((hash & ((1 << HASH_BITS) - 1)) as usize)?;
-        let before = std::mem::replace(slot, at as u32) as usize;
+        let before = std::mem::replace(slot, self.base + at as u32);
+        let before = before.saturating_sub(self.base) as usize;
         let distance = at.checked_sub(before + 1)?;
         let same = before > 0
             && distance < DISTANCE_MAX
@@ -223,6 +247,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn compress(input: &[u8], output_bytes_max: usize) -> Option<Vec<u8>> {
+        Compressor::default()
+            .compress(input, output_bytes_max)
+            .map(<[u8]>::to_vec)
+    }
+
     #[test]
     fn repetition_shrinks() {
         let input = vec![b'a'; 1000];
@@ -245,6 +275,20 @@ mod tests {
             if let Some(packed) = compress(&input, input.len()) {
                 prop_assert!(packed.len() <= input.len());
                 prop_assert_eq!(decompress(&packed, input.len()), Ok(input));
+            }
+        }
+
+        /// What was compressed before leaves no trace.
+        #[test]
+        fn one_after_the_other(inputs in proptest::collection::vec(proptest::collection::vec(0u8..3, 1..300), 1..8), late in any::<bool>()) {
+            let mut compressor = Compressor::default();
+            if late {
+                compressor.slots.resize(1 << HASH_BITS, u32::MAX - 400);
+                compressor.base = u32::MAX - 399;
+            }
+            for input in inputs {
+                let packed = compressor.compress(&input, input.len()).map(<[u8]>::to_vec);
+                prop_assert_eq!(packed, compress(&input, input.len()));
             }
         }
 
