@@ -54,6 +54,13 @@ impl Compressor {
     }
 }
 
+/// Compresses one string, as [`Compressor`] does.
+pub fn compress(input: &[u8], output_bytes_max: usize) -> Option<Vec<u8>> {
+    Compressor::default()
+        .compress(input, output_bytes_max)
+        .map(<[u8]>::to_vec)
+}
+
 struct Encoder<'a> {
     input: &'a [u8],
     slots: &'a mut [u32],
@@ -246,12 +253,6 @@ fn copy_match<'a>(control: u8, rest: &'a [u8], out: &mut Vec<u8>) -> Result<&'a 
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    fn compress(input: &[u8], output_bytes_max: usize) -> Option<Vec<u8>> {
-        Compressor::default()
-            .compress(input, output_bytes_max)
-            .map(<[u8]>::to_vec)
-    }
 
     #[test]
     fn repetition_shrinks() {

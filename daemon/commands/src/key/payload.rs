@@ -1,8 +1,7 @@
 //! DUMP and RESTORE.
 
 use esker_keyspace::dump::{self, PayloadError};
-use esker_keyspace::touched::Event;
-use esker_keyspace::{Expiry, Tx, UnixMs};
+use esker_keyspace::{Tx, UnixMs};
 use esker_resp::{Reply, parse_i64};
 
 use crate::args::Args;
@@ -62,7 +61,7 @@ pub(super) fn restore(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) -> C
     if ttl < 0 {
         return Err(CmdError::line_of("ERR Invalid TTL value, must be >= 0"));
     }
-    let value = dump::parse(args.get(3)).map_err(|error| match error {
+    let value = dump::parse(args.get(3), tx.limits()).map_err(|error| match error {
         PayloadError::VersionOrChecksum => {
             CmdError::line_of("ERR DUMP payload version or checksum are wrong")
         }
@@ -77,12 +76,7 @@ pub(super) fn restore(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) -> C
         // It would expire at once: what is left to do is what REPLACE does to the old value.
         tx.del(key);
     } else {
-        tx.set_as(
-            key,
-            value.input(),
-            at.map_or(Expiry::Clear, Expiry::At),
-            Event::Restore,
-        );
+        tx.restore(key, value, at);
         tx.set_access(key, options.idle_seconds, options.frequency);
     }
     out.ok();

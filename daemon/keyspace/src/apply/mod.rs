@@ -15,11 +15,10 @@ mod zset;
 use std::fmt;
 
 use esker_format::record::{Effect, SetExpiry, Verb, Words};
-use esker_format::redis::rdb::{self, DumpValue};
 
+use crate::dump;
 use crate::entry::StrInput;
 use crate::keyspace::Keyspace;
-use crate::touched::Event;
 use crate::tx::{Expiry, IncrError, NoSuchKey, Tx, WrongType};
 
 /// Why an effect does not fit the state.
@@ -142,13 +141,8 @@ fn execute(tx: &mut Tx<'_>, effect: &Effect<'_>) -> Result<(), ApplyError> {
             expire_at,
             payload,
         } => {
-            let expiry = expire_at.map_or(Expiry::Clear, Expiry::At);
-            match rdb::load(payload).map_err(|_| ApplyError::Payload)? {
-                DumpValue::Int(int) => tx.set_as(key, StrInput::Int(int), expiry, Event::Restore),
-                DumpValue::Bytes(value) => {
-                    tx.set_as(key, StrInput::Bytes(&value), expiry, Event::Restore)
-                }
-            }
+            let value = dump::parse(payload, tx.limits()).map_err(|_| ApplyError::Payload)?;
+            tx.restore(key, value, expire_at);
         }
         Effect::Collection { verb, key, words } => execute_verb(tx, verb, key, words)?,
         _ => execute_on_keys(tx, effect)?,
