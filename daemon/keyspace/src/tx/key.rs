@@ -162,7 +162,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn remove(&mut self, hash: u64, key: &[u8]) {
+    pub(super) fn remove(&mut self, hash: u64, key: &[u8]) {
         let Keyspace {
             dbs, snap, garbage, ..
         } = &mut *self.ks;
