@@ -23,6 +23,7 @@ pub mod info;
 mod key;
 pub mod keyspec;
 mod list;
+mod scan;
 mod set;
 mod sort;
 mod stream;

@@ -58,6 +58,16 @@ impl Set {
         }
     }
 
+    /// An empty set of integers.
+    pub fn ints() -> Set {
+        Set::Ints(Intset::new())
+    }
+
+    /// An empty listpack.
+    pub fn packed() -> Set {
+        Set::Packed(Listpack::new())
+    }
+
     /// An empty hash table, for results that are looked up a lot.
     pub fn table(limits: &Limits, expected: usize) -> Set {
         Set::Table(Box::new(SetTable::new(limits.hash_seed, expected)))
@@ -106,6 +116,18 @@ impl Set {
     /// Adds a member to a set that is not stored. Returns whether it was not there.
     pub fn insert(&mut self, member: &[u8], limits: &Limits) -> bool {
         self.add(member, limits, &Elements::unwatched())
+    }
+
+    /// Removes a member from a set that is not stored. Returns whether it was there.
+    pub fn take(&mut self, member: &[u8]) -> bool {
+        self.remove(member, &mut Elements::unwatched())
+    }
+
+    /// No `count` members take more bytes than this in an effect.
+    pub fn elements_bytes_max(&self, count: usize) -> usize {
+        const WORD_BYTES: usize = 32;
+        self.heap_bytes()
+            .saturating_add(count.saturating_mul(WORD_BYTES))
     }
 
     /// Adds a member. Returns whether it was not there.
