@@ -97,7 +97,9 @@ impl MemberItem {
         }
         let address = block.expose_provenance() as u64;
         assert!(
-            address & !POINTER_MASK == 0 && address != 0 && address % layout.align() as u64 == 0,
+            address & !POINTER_MASK == 0
+                && address != 0
+                && address.is_multiple_of(layout.align() as u64),
             "user addresses have 48 bits and keep the alignment"
         );
         let form = match member.len() {

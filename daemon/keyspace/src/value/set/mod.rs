@@ -214,7 +214,7 @@ impl Set {
 
     /// A member drawn by a random number, each with the same probability.
     pub fn random(&self, random: u64) -> Option<Item<'_>> {
-        let index = (u128::from(random) * self.len() as u128 >> 64) as usize;
+        let index = ((u128::from(random) * self.len() as u128) >> 64) as usize;
         match self {
             Set::Ints(ints) => ints.get(index).map(Item::Int),
             Set::Packed(packed) => packed.seek(index).map(|at| packed.at(at)),
