@@ -11,6 +11,7 @@ mod bitmap;
 pub mod block;
 pub mod command;
 mod deadline;
+pub mod double;
 pub mod error;
 mod extended;
 pub mod flags;

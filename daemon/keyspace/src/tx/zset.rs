@@ -6,7 +6,7 @@ use esker_format::write_double;
 use super::collection::Create;
 use super::{Tx, WrongType};
 use crate::touched::Event;
-use crate::value::Zset;
+use crate::value::{Guard, Zset};
 
 /// Elements that one effect holds at most.
 const EFFECT_ELEMENTS_MAX: usize = 128;
@@ -71,6 +71,15 @@ impl ZaddRule {
 }
 
 impl Tx<'_> {
+    /// The sorted set under `key` for a command that is going to change it: no hit or miss is counted.
+    pub fn zset_to_change(&mut self, key: &[u8]) -> Result<Option<Guard<'_, Zset>>, WrongType> {
+        let hash = self.hash_of(key);
+        match self.writable(hash, key) {
+            None => Ok(None),
+            Some(entry) => entry.get::<Zset>().map(Some).ok_or(WrongType),
+        }
+    }
+
     /// Adds members or changes their scores. `pairs` is not empty.
     pub fn zset_add(
         &mut self,

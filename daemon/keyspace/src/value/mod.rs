@@ -17,7 +17,7 @@ pub use list::{End, List, Needle, NodeList, NodeView, Side, Way};
 pub use set::Set;
 pub use stream::Stream;
 pub use word::Guard;
-pub use zset::Zset;
+pub use zset::{Range as ZsetRange, Zset};
 
 use esker_format::cursor::Fault;
 use esker_format::native::value::{Type, ValueWriter};
