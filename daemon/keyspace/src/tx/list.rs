@@ -156,10 +156,7 @@ impl Tx<'_> {
         to_end: End,
     ) -> Result<Option<Vec<u8>>, WrongType> {
         let changed = self.change(hash, key, Create::No, |list: &mut List, cx| {
-            let value = end_value(list, from_end);
-            list.remove_end(from_end, 1, cx.limits);
-            list.push(to_end, std::iter::once(value.as_slice()), cx.limits);
-            value
+            list.rotate(from_end, to_end, cx.limits)
         })?;
         let Some(Changed { result: value, .. }) = changed else {
             return Ok(None);
@@ -194,6 +191,8 @@ impl Tx<'_> {
     pub fn list_set(&mut self, key: &[u8], index: i64, value: &[u8]) -> Result<(), ListSetError> {
         let hash = self.hash_of(key);
         let changed = self.change(hash, key, Create::No, |list: &mut List, cx| {
+            // A list at the limit becomes long even if nothing is replaced, as in Redis.
+            let list = list.growing(1, value.len(), cx.limits);
             let at = index_in(index, list.len())?;
             list.set(at, value, cx.limits);
             Some(())

@@ -186,6 +186,24 @@ impl List {
         }
     }
 
+    /// Moves the element at one end to an end, and returns it. There must be one.
+    pub(crate) fn rotate(&mut self, from: End, to: End, limits: &Limits) -> Vec<u8> {
+        let start = match from {
+            End::Left => 0,
+            End::Right => self.len() - 1,
+        };
+        let mut value = Vec::new();
+        self.for_each(start, 1, Way::Forward, |item| value = item.to_vec());
+        match self {
+            List::Packed(_) => self.remove_end(from, 1, limits),
+            // A long list does not become short in between.
+            List::Nodes(nodes) => nodes.remove_end(from, 1),
+        }
+        self.push(to, std::iter::once(value.as_slice()), limits);
+        self.shrunk(limits);
+        value
+    }
+
     /// Replaces an element, which must be there.
     pub(crate) fn set(&mut self, index: usize, value: &[u8], limits: &Limits) {
         match self.growing(1, value.len(), limits) {
