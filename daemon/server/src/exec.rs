@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use esker_commands::{Args, CmdError, Group};
+use esker_commands::{Args, CmdError, CmdResult, Group};
 use esker_format::UnixMs;
 use esker_keyspace::Tx;
 use esker_resp::{OutBuf, Reply};
@@ -212,6 +212,7 @@ fn execute(
         out.truncate_to(mark);
         if let (CmdError::Block(block), Some(row)) = (&error, cmd.row) {
             let call = Call::new(row, cmd.hash, args.iter());
+            engine.settle_touched(now_ms);
             blocked::begin(shared, engine, run, call, block, now_ms);
             return after(shared, engine, run, index, out, mark);
         }
@@ -325,7 +326,7 @@ fn dispatch(
                 session.last_write_lsn = outcome.end_lsn.0;
             }
             assert!(
-                result.is_ok() || outcome.changed == 0,
+                outcome.changed == 0 || !is_refused(&result),
                 "{} failed after a change",
                 row.name()
             );
@@ -361,6 +362,13 @@ fn dispatch(
             result
         }
     }
+}
+
+/// Who waits is not refused: it may have changed something, as XREADGROUP does that creates its consumer.
+pub fn is_refused(result: &CmdResult) -> bool {
+    result
+        .as_ref()
+        .is_err_and(|error| !matches!(error, CmdError::Block(_)))
 }
 
 /// What a transaction must know of its session.

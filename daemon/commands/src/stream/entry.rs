@@ -127,8 +127,10 @@ pub(super) fn xsetid(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) -> Cm
             return Err(CmdError::Syntax);
         }
     }
-    let stream = tx.view::<Stream>(args.get(1))?;
-    check_ids(&stream.ok_or(CmdError::NoSuchKey)?, last_id, added)?;
+    {
+        let stream = tx.view::<Stream>(args.get(1))?.ok_or(CmdError::NoSuchKey)?;
+        check_ids(&stream, last_id, added)?;
+    }
     let deleted = deleted.filter(|id| *id != StreamId::MIN);
     tx.stream_set_ids(args.get(1), last_id, added, deleted)?;
     out.ok();
