@@ -10,6 +10,7 @@ use crate::client::show;
 
 use super::grammar::{Shape, Words, calls};
 use super::rules::is_left_out;
+use super::typed;
 use super::values;
 
 /// One step of a sequence. All but `Raw` travel on one connection, pipelined as far as possible.
@@ -119,6 +120,7 @@ fn any_call(shapes: &[Shape]) -> BoxedStrategy<Words> {
     let weight = |name: &str| match name {
         "set" | "mset" | "append" | "setrange" | "setbit" | "incrby" | "getex" | "expire" => 12,
         // Too much of these leaves nothing to look at.
+        _ if typed::FILLING.contains(&name) => 12,
         "flushall" | "flushdb" | "swapdb" | "reset" | "select" | "unlink" | "del" | "getdel" => 2,
         _ => 4,
     };
@@ -158,6 +160,9 @@ fn is_harmless(words: &[Vec<u8>]) -> bool {
     // COMMAND alone is left out, but its subcommands are judged by their own names.
     let name_counts = words.len() < 2 || first != "command";
     // The reference adds the clock to the time and overflows; what it then does is not defined.
+    if typed::waits_long(words) {
+        return false;
+    }
     let overflows = first == "restore" && words.iter().any(|word| word == b"9223372036854775807");
     let left_out = overflows || is_left_out(&both) || (name_counts && is_left_out(&first));
     !left_out
@@ -228,7 +233,7 @@ pub fn cases(shapes: &[Shape]) -> BoxedStrategy<Case> {
     let scan = shapes.iter().find(|shape| shape.name == "scan").map(calls);
     let mut steps = vec![
         (60, call.clone().prop_map(Step::Call).boxed()),
-        (2, values::key().prop_map(Step::Expire).boxed()),
+        (2, values::any_key().prop_map(Step::Expire).boxed()),
         (
             1,
             prop::collection::vec(call.clone(), 1..4)

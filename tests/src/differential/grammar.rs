@@ -126,25 +126,86 @@ pub fn calls(shape: &Shape) -> BoxedStrategy<Words> {
     let args = if shape.name.starts_with("command|getkeys") {
         values::inner_command()
     } else {
-        sequence(&shape.name, &shape.args)
+        sequence(shape, &shape.args)
     };
     (name, args)
         .prop_map(|(name, args)| [name, args].concat())
         .boxed()
 }
 
-fn sequence(command: &str, nodes: &[Node]) -> BoxedStrategy<Words> {
-    let parts: Vec<BoxedStrategy<Words>> =
-        nodes.iter().map(|node| of_node(command, node)).collect();
+fn sequence(shape: &Shape, nodes: &[Node]) -> BoxedStrategy<Words> {
+    let mut parts: Vec<BoxedStrategy<Words>> = Vec::new();
+    let mut rest = nodes;
+    while let [first, after @ ..] = rest {
+        rest = after;
+        parts.push(match rest {
+            [second, after @ ..] if counts(first, second) => {
+                rest = after;
+                counted(shape, first, second)
+            }
+            [second, after @ ..] if first.multiple && second.multiple && second.name == "id" => {
+                rest = after;
+                paired(shape, first, second)
+            }
+            _ => of_node(shape, first),
+        });
+    }
     parts.prop_map(|parts| parts.concat()).boxed()
 }
 
-fn of_node(command: &str, node: &Node) -> BoxedStrategy<Words> {
+/// `numkeys key [key ...]` and its like.
+fn counts(first: &Node, second: &Node) -> bool {
+    first.name.starts_with("num") && first.kind == "integer" && second.multiple && !second.optional
+}
+
+/// The number mostly says how many follow.
+fn counted(shape: &Shape, number: &Node, many: &Node) -> BoxedStrategy<Words> {
+    let one = Node {
+        multiple: false,
+        ..many.clone()
+    };
+    let all = prop::collection::vec(of_node(shape, &one), 1..4);
+    (all, of_node(shape, number), 0u8..12)
+        .prop_map(|(all, wrong, draw)| {
+            let right = vec![all.len().to_string().into_bytes()];
+            let number = if draw == 0 { wrong } else { right };
+            [number, all.concat()].concat()
+        })
+        .boxed()
+}
+
+/// `key [key ...] id [id ...]`: as many of the one as of the other.
+fn paired(shape: &Shape, first: &Node, second: &Node) -> BoxedStrategy<Words> {
+    let one = |node: &Node| Node {
+        multiple: false,
+        ..node.clone()
+    };
+    let pair = (of_node(shape, &one(first)), of_node(shape, &one(second)));
+    prop::collection::vec(pair, 1..3)
+        .prop_map(|pairs| {
+            let (first, second): (Vec<Words>, Vec<Words>) = pairs.into_iter().unzip();
+            [first.concat(), second.concat()].concat()
+        })
+        .boxed()
+}
+
+/// `XADD key *` makes an id of the clock.
+fn is_left_to_the_clock(shape: &Shape, node: &Node) -> bool {
+    shape.name == "xadd" && node.token.as_deref() == Some("*")
+}
+
+fn of_node(shape: &Shape, node: &Node) -> BoxedStrategy<Words> {
     let inner = match node.kind.as_str() {
         "pure-token" => Just(Words::new()).boxed(),
-        "oneof" => Union::new(node.children.iter().map(|child| of_node(command, child))).boxed(),
-        "block" => sequence(command, &node.children),
-        _ => values::argument(command, &node.name, &node.kind)
+        "oneof" => Union::new(
+            node.children
+                .iter()
+                .filter(|child| !is_left_to_the_clock(shape, child))
+                .map(|child| of_node(shape, child)),
+        )
+        .boxed(),
+        "block" => sequence(shape, &node.children),
+        _ => values::argument(shape, &node.name, &node.kind)
             .prop_map(|value| vec![value])
             .boxed(),
     };

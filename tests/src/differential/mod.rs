@@ -9,4 +9,5 @@ pub mod case;
 pub mod compare;
 pub mod grammar;
 pub mod rules;
+pub mod typed;
 pub mod values;

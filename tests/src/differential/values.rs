@@ -7,11 +7,12 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::grammar::Words;
+use super::grammar::{Shape, Words};
+use super::typed;
 
-type Bytes = BoxedStrategy<Vec<u8>>;
+pub type Bytes = BoxedStrategy<Vec<u8>>;
 
-fn one_of(texts: &'static [&'static str]) -> Bytes {
+pub fn one_of(texts: &'static [&'static str]) -> Bytes {
     select(texts)
         .prop_map(|text| text.as_bytes().to_vec())
         .boxed()
@@ -25,6 +26,11 @@ pub fn key() -> Bytes {
         1 => Just(vec![0, 255, 10]),
     ]
     .boxed()
+}
+
+/// A key of any type.
+pub fn any_key() -> Bytes {
+    prop_oneof![1 => key(), 1 => typed::any_collection()].boxed()
 }
 
 /// Strings that commands store.
@@ -187,7 +193,11 @@ fn payload() -> Bytes {
 }
 
 /// The argument of that name and kind in that command.
-pub fn argument(command: &str, name: &str, kind: &str) -> Bytes {
+pub fn argument(shape: &Shape, name: &str, kind: &str) -> Bytes {
+    let command = shape.name.as_str();
+    if let Some(value) = typed::argument(shape, name, kind) {
+        return value;
+    }
     match (command, name) {
         ("restore", "serialized-value") => return payload(),
         // No times that overflow once the clock is added: what the reference then does is not defined.
@@ -227,7 +237,11 @@ pub fn argument(command: &str, name: &str, kind: &str) -> Bytes {
                 " 0",
             ]);
         }
-        ("scan", "type") => return one_of(&["string", "STRING", "list", "nosuch", ""]),
+        ("scan", "type") => {
+            return one_of(&[
+                "string", "STRING", "list", "set", "zset", "hash", "stream", "nosuch", "",
+            ]);
+        }
         ("scan", "count") => {
             return one_of(&["100000", "10", "0", "-1", "abc", "9223372036854775807"]);
         }
@@ -241,12 +255,10 @@ pub fn argument(command: &str, name: &str, kind: &str) -> Bytes {
         ("swapdb", _) | (_, "db" | "destination-db" | "index" | "index1" | "index2") => {
             return database();
         }
-        ("object|freq" | "object|idletime", _) => return key(),
         ("lcs", "len") => return one_of(&["0", "1", "4", "-1", "abc"]),
         _ => {}
     }
     match (kind, name) {
-        ("key", _) => key(),
         ("pattern", _) => pattern(),
         ("double", _) => double(),
         ("unix-time", name) => {
