@@ -28,7 +28,8 @@ pub struct Block {
     pub again: Option<Vec<Vec<u8>>>,
 }
 
-/// What a wait answers that ends without a value.
+/// What a command answers that finds nothing and may not wait, in a transaction or a script. A wait that ends without a
+/// value always answers a null array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nothing {
     Null,

@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 
-use esker_commands::{Block, CmdError, Nothing};
+use esker_commands::{Block, CmdError};
 use esker_format::UnixMs;
 use esker_keyspace::entry::Kind;
 use esker_keyspace::touched::{Event, Touched};
@@ -37,7 +37,6 @@ struct Waiter {
     on_gone: bool,
     arrival: u64,
     deadline_ms: Option<i64>,
-    nothing: Nothing,
     /// CLIENT REPLY was off or skipping when the command came.
     silent: bool,
     /// What the tries so far revealed.
@@ -203,7 +202,6 @@ pub fn begin(
         on_gone: block.on_gone,
         arrival: blocked.arrivals,
         deadline_ms,
-        nothing: block.nothing,
         silent,
         needs: run.outcome.needs,
     };
@@ -343,10 +341,9 @@ pub fn time_out(shared: &Shared, engine: &mut Engine, now_ms: i64) {
     threads.into_iter().for_each(|thread| shared.wake(thread));
 }
 
-/// Ends a wait as its timeout would. Returns the thread to wake.
+/// Ends a wait as its timeout would: with a null array, whatever the command answers where it may not wait. Returns the thread to wake.
 pub fn give_up(engine: &mut Engine, client: ClientId) -> Option<usize> {
-    let nothing = engine.blocked.waiters.get(&client)?.nothing;
-    end_with(engine, client, |reply| nothing.write(reply))
+    end_with(engine, client, |reply| reply.null_array())
 }
 
 /// Ends a wait with the error of CLIENT UNBLOCK. Returns the thread to wake.
@@ -385,7 +382,6 @@ mod tests {
             on_gone: false,
             arrival,
             deadline_ms: Some(100 + arrival as i64),
-            nothing: Nothing::Null,
             silent: false,
             needs: Needs::default(),
         }

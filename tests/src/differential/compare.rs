@@ -10,7 +10,9 @@ use crate::process::Server;
 
 use super::case::{Case, Step};
 use super::grammar::Words;
+use super::normal;
 use super::rules::{self, Rule, rule};
+use super::state;
 
 /// Databases that sequences can reach.
 const DATABASES: [u32; 4] = [0, 1, 2, 15];
@@ -39,6 +41,7 @@ pub struct Pair<'a> {
     expired: bool,
     /// What the reference said to the call before.
     refused: bool,
+    last: [Vec<u8>; 2],
     cuts: Vec<proptest::sample::Index>,
     pub tally: Tally,
 }
@@ -59,6 +62,7 @@ impl<'a> Pair<'a> {
             batch: Vec::new(),
             expired: false,
             refused: false,
+            last: [Vec::new(), Vec::new()],
             cuts: Vec::new(),
             tally: Tally::default(),
         })
@@ -95,6 +99,10 @@ impl<'a> Pair<'a> {
         match step {
             Step::Call(words) => {
                 self.batch.push(words.clone());
+                if rules::is_chance(words) {
+                    self.flush()?;
+                    return self.agree_on_popped(words);
+                }
                 if rules::may_leave_a_name(words) {
                     self.flush()?;
                     if self.refused {
@@ -148,6 +156,22 @@ impl<'a> Pair<'a> {
         }
     }
 
+    /// After a SPOP that took other members on either side.
+    fn agree_on_popped(&mut self, words: &Words) -> Outcome {
+        let mut popped = [Vec::new(), Vec::new()];
+        for (reply, items) in self.last.iter().zip(&mut popped) {
+            *items = match parse(reply).map_err(io_text)? {
+                Value::Array(items) => items,
+                one @ Value::Bulk(_) => vec![one],
+                _ => return Ok(()),
+            };
+        }
+        match words.get(1) {
+            Some(key) => state::agree_on_popped(&mut self.clients[1], key, popped),
+            None => Ok(()),
+        }
+    }
+
     /// Sends what is collected in one go and compares reply by reply.
     fn flush(&mut self) -> Outcome {
         let batch = std::mem::take(&mut self.batch);
@@ -193,6 +217,7 @@ impl<'a> Pair<'a> {
         self.tally.replies += 1;
         let failed = replies[0].starts_with(b"-");
         self.refused = failed;
+        self.last.clone_from(replies);
         self.tally.errors += u64::from(failed);
         let name = words
             .first()
@@ -222,44 +247,24 @@ impl<'a> Pair<'a> {
         let same = match rule {
             Rule::Exact | Rule::Stricter | Rule::Reworded => false,
             Rule::Time => same_time(replies)?,
-            Rule::AnyOrder => sorted(&replies[0])? == sorted(&replies[1])?,
-            Rule::SameKind | Rule::Scan => {
+            Rule::AnyOrder => normal::same_set(replies, 1)?,
+            Rule::Pairs => normal::same_set(replies, 2)?,
+            Rule::Sorting => sorts_the_same(words, replies)?,
+            Rule::ScanOf(width) => normal::same_scan(replies, width)?,
+            Rule::Count => normal::same_count(replies)?,
+            Rule::Numbers => normal::same_numbers(replies)?,
+            Rule::Times => normal::same_times(replies, CLOCK_SLACK_MS)?,
+            Rule::Facts(names) => normal::same_facts(replies, names, CLOCK_SLACK_MS)?,
+            Rule::SameKind | Rule::Scan | Rule::Payload => {
                 replies[0].first() == replies[1].first()
                     || replies.iter().any(|reply| is_null(reply))
             }
             Rule::Hello => hello_facts(&replies[0])? == hello_facts(&replies[1])?,
-            Rule::Payload => self.same_payload(replies)?,
             Rule::Encoding => {
                 replies[1] != b"$3\r\nraw\r\n" && !replies.iter().any(|reply| is_null(reply))
             }
         };
         if same { Ok(()) } else { equal(&what, replies) }
-    }
-
-    /// The subject's payload, loaded by the reference, holds what the reference's own payload holds.
-    fn same_payload(&mut self, replies: &[Vec<u8>; 2]) -> Outcome<bool> {
-        let values = [
-            parse(&replies[0]).map_err(io_text)?,
-            parse(&replies[1]).map_err(io_text)?,
-        ];
-        let (Value::Bulk(theirs), Value::Bulk(ours)) = (&values[0], &values[1]) else {
-            return Ok(false);
-        };
-        let control = &mut self.controls[0];
-        let mut loaded = Vec::new();
-        control.words("SELECT 9").map_err(io_text)?;
-        for payload in [theirs, ours] {
-            let restored = control
-                .call(&[b"RESTORE", b"payload", b"0", payload, b"REPLACE"])
-                .map_err(io_text)?;
-            loaded.push((
-                restored,
-                control.raw(&[b"GET", b"payload"]).map_err(io_text)?,
-            ));
-        }
-        control.words("DEL payload").map_err(io_text)?;
-        control.words("SELECT 0").map_err(io_text)?;
-        Ok(loaded[0] == loaded[1])
     }
 
     fn compare_until_sentinel(&mut self, calls: Vec<Words>) -> Outcome {
@@ -375,9 +380,11 @@ impl<'a> Pair<'a> {
     }
 
     fn compare_key(&mut self, db: u32, key: &[u8]) -> Outcome {
-        let calls: [&[&[u8]]; 5] = [
-            &[b"TYPE", key],
-            &[b"GET", key],
+        let place = |what: String| format!("state of db {db} afterwards: {what}");
+        if let Some(replies) = state::difference(&mut self.controls, [key, key])? {
+            return equal(&place(format!("what \"{}\" holds", show(key))), &replies);
+        }
+        let calls: [&[&[u8]]; 3] = [
             &[b"PEXPIRETIME", key],
             &[b"OBJECT", b"ENCODING", key],
             &[b"DUMP", key],
@@ -393,10 +400,27 @@ impl<'a> Pair<'a> {
         for (i, call) in calls.iter().enumerate() {
             let replies = [answers[0][i].clone(), answers[1][i].clone()];
             let words: Words = call.iter().map(|word| word.to_vec()).collect();
-            self.compare_reply(&words, &replies)
-                .map_err(|what| format!("state of db {db} afterwards: {what}"))?;
+            self.compare_reply(&words, &replies).map_err(place)?;
         }
-        Ok(())
+        self.compare_payloads(key, [&answers[0][2], &answers[1][2]])
+            .map_err(place)
+    }
+
+    fn compare_payloads(&mut self, key: &[u8], replies: [&[u8]; 2]) -> Outcome {
+        let [theirs, ours] = replies.map(parse);
+        let (Value::Bulk(theirs), Value::Bulk(ours)) =
+            (theirs.map_err(io_text)?, ours.map_err(io_text)?)
+        else {
+            return Ok(());
+        };
+        match state::exchange(&mut self.controls, key, [&theirs, &ours])? {
+            None => Ok(()),
+            Some(wrong) => Err(format!(
+                "{wrong}\n  payload of the reference: {}\n  payload of the subject:   {}",
+                show(&theirs),
+                show(&ours)
+            )),
+        }
     }
 }
 
@@ -406,7 +430,10 @@ fn keeps_silence(words: &Words) -> bool {
         .first()
         .map(|word| word.to_ascii_lowercase())
         .unwrap_or_default();
-    !matches!(first.as_slice(), b"reset" | b"hello" | b"quit" | b"client")
+    !matches!(
+        first.as_slice(),
+        b"spop" | b"reset" | b"hello" | b"quit" | b"client"
+    )
 }
 
 fn line(words: &Words) -> String {
@@ -451,6 +478,14 @@ fn sorted(reply: &[u8]) -> Outcome<Vec<Value>> {
         .unwrap_or_default();
     items.sort_by(|a, b| a.as_bytes().cmp(&b.as_bytes()));
     Ok(items)
+}
+
+/// SORT of a set by nothing leaves the order open, and what a LIMIT then takes.
+fn sorts_the_same(words: &Words, replies: &[Vec<u8>; 2]) -> Outcome<bool> {
+    if rules::sorts_by_nothing(words) {
+        return normal::same_count(replies);
+    }
+    Ok(false)
 }
 
 fn hello_facts(reply: &[u8]) -> Outcome<Vec<(String, Value)>> {

@@ -8,6 +8,8 @@
 pub mod case;
 pub mod compare;
 pub mod grammar;
+pub mod normal;
 pub mod rules;
+pub mod state;
 pub mod typed;
 pub mod values;

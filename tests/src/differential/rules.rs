@@ -1,7 +1,20 @@
 //! What the comparison leaves out, and where replies need more than byte equality, each with its reason.
 
 /// Groups of the manual whose commands are drawn.
-pub const GROUPS: &[&str] = &["string", "bitmap", "generic", "connection", "server"];
+pub const GROUPS: &[&str] = &[
+    "string",
+    "bitmap",
+    "generic",
+    "connection",
+    "server",
+    "list",
+    "set",
+    "hash",
+    "sorted-set",
+    "stream",
+    "geo",
+    "hyperloglog",
+];
 
 /// Commands that are not drawn. A pattern ends in `*` or is a whole name.
 pub const LEFT_OUT: &[(&str, &str)] = &[
@@ -62,7 +75,6 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
     ("shutdown", "ends the servers"),
     ("slaveof", "would detach the reference"),
     ("slowlog*", "figures of the process"),
-    ("sort*", "works on collections"),
     ("sync", "needs a replica"),
     ("wait*", "needs replicas or a log"),
 ];
@@ -91,11 +103,25 @@ pub enum Rule {
     Time,
     /// Elements in any order.
     AnyOrder,
+    /// Pairs in any order.
+    Pairs,
+    /// Exact, unless the order was left open.
+    Sorting,
+    /// Cursor and elements in groups of so many; elements are compared where both iterations end at once.
+    ScanOf(usize),
+    /// As many elements: which is chance.
+    Count,
+    /// Equal but for the notation of floating-point numbers.
+    Numbers,
+    /// Equal but for what passes between two servers, wherever an integer stands.
+    Times,
+    /// Only these facts of a description, wherever they stand.
+    Facts(&'static [&'static str]),
     /// Same kind of reply, any content.
     SameKind,
     /// As `SameKind`, and `proto`, `mode` and `role` of the map are equal.
     Hello,
-    /// Serialized values: equal once loaded.
+    /// Serialized values: both or none; `state` loads them on the other side.
     Payload,
     /// As `SameKind`; the reference takes some cursors that are no numbers for 0 or a very large one.
     Scan,
@@ -106,6 +132,18 @@ pub enum Rule {
     /// A more compact encoding than the reference's is fine.
     Encoding,
 }
+
+const STREAM_FACTS: &[&str] = &[
+    "length",
+    "last-generated-id",
+    "max-deleted-entry-id",
+    "entries-added",
+    "recorded-first-entry-id",
+    "groups",
+    "first-entry",
+    "last-entry",
+    "entries",
+];
 
 const RULES: &[(&str, Rule, &str)] = &[
     ("ttl", Rule::Time, "clocks"),
@@ -158,6 +196,183 @@ const RULES: &[(&str, Rule, &str)] = &[
         Rule::Encoding,
         "a value stays packed after INCRBYFLOAT and idle SETBITs",
     ),
+    ("smembers", Rule::AnyOrder, "order of the table"),
+    ("sinter", Rule::AnyOrder, "order of the table"),
+    ("sunion", Rule::AnyOrder, "order of the table"),
+    ("sdiff", Rule::AnyOrder, "order of the table"),
+    ("hkeys", Rule::AnyOrder, "order of the table"),
+    ("hvals", Rule::AnyOrder, "order of the table"),
+    ("hgetall", Rule::Pairs, "order of the table"),
+    (
+        "sort",
+        Rule::Sorting,
+        "a set has no order that BY nothing could keep",
+    ),
+    (
+        "sort_ro",
+        Rule::Sorting,
+        "a set has no order that BY nothing could keep",
+    ),
+    (
+        "sscan",
+        Rule::ScanOf(1),
+        "cursors; small collections come whole",
+    ),
+    (
+        "hscan",
+        Rule::ScanOf(2),
+        "cursors; small collections come whole",
+    ),
+    (
+        "zscan",
+        Rule::ScanOf(2),
+        "cursors; small collections come whole",
+    ),
+    ("spop", Rule::Count, "randomness"),
+    ("srandmember", Rule::Count, "randomness"),
+    ("hrandfield", Rule::Count, "randomness"),
+    ("zrandmember", Rule::Count, "randomness"),
+    (
+        "zadd",
+        Rule::Numbers,
+        "since 7.2 scores are written with as few digits as read back",
+    ),
+    (
+        "zincrby",
+        Rule::Numbers,
+        "since 7.2 scores are written with as few digits as read back",
+    ),
+    (
+        "zscore",
+        Rule::Numbers,
+        "since 7.2 scores are written with as few digits as read back",
+    ),
+    (
+        "zmscore",
+        Rule::Numbers,
+        "since 7.2 scores are written with as few digits as read back",
+    ),
+    (
+        "zrange",
+        Rule::Numbers,
+        "since 7.2 scores are written with as few digits as read back",
+    ),
+    (
+        "zrevrange",
+        Rule::Numbers,
+        "since 7.2 scores are written with as few digits as read back",
+    ),
+    (
+        "zrangebyscore",
+        Rule::Numbers,
+        "since 7.2 scores are written with as few digits as read back",
+    ),
+    (
+        "zrevrangebyscore",
+        Rule::Numbers,
+        "since 7.2 scores are written with as few digits as read back",
+    ),
+    (
+        "zrangebylex",
+        Rule::Numbers,
+        "since 7.2 scores are written with as few digits as read back",
+    ),
+    (
+        "zrevrangebylex",
+        Rule::Numbers,
+        "since 7.2 scores are written with as few digits as read back",
+    ),
+    (
+        "zunion",
+        Rule::Numbers,
+        "since 7.2 scores are written with as few digits as read back",
+    ),
+    (
+        "zinter",
+        Rule::Numbers,
+        "since 7.2 scores are written with as few digits as read back",
+    ),
+    (
+        "zdiff",
+        Rule::Numbers,
+        "since 7.2 scores are written with as few digits as read back",
+    ),
+    (
+        "zpopmin",
+        Rule::Numbers,
+        "since 7.2 scores are written with as few digits as read back",
+    ),
+    (
+        "zpopmax",
+        Rule::Numbers,
+        "since 7.2 scores are written with as few digits as read back",
+    ),
+    (
+        "zmpop",
+        Rule::Numbers,
+        "since 7.2 scores are written with as few digits as read back",
+    ),
+    (
+        "bzpopmin",
+        Rule::Numbers,
+        "since 7.2 scores are written with as few digits as read back",
+    ),
+    (
+        "bzpopmax",
+        Rule::Numbers,
+        "since 7.2 scores are written with as few digits as read back",
+    ),
+    (
+        "bzmpop",
+        Rule::Numbers,
+        "since 7.2 scores are written with as few digits as read back",
+    ),
+    (
+        "geopos",
+        Rule::Numbers,
+        "since 7.2 scores are written with as few digits as read back",
+    ),
+    (
+        "geosearch",
+        Rule::Numbers,
+        "since 7.2 scores are written with as few digits as read back",
+    ),
+    (
+        "georadius",
+        Rule::Numbers,
+        "since 7.2 scores are written with as few digits as read back",
+    ),
+    (
+        "georadius_ro",
+        Rule::Numbers,
+        "since 7.2 scores are written with as few digits as read back",
+    ),
+    (
+        "georadiusbymember",
+        Rule::Numbers,
+        "since 7.2 scores are written with as few digits as read back",
+    ),
+    (
+        "georadiusbymember_ro",
+        Rule::Numbers,
+        "since 7.2 scores are written with as few digits as read back",
+    ),
+    (
+        "geodist",
+        Rule::Numbers,
+        "since 7.2 scores are written with as few digits as read back",
+    ),
+    ("xpending", Rule::Times, "idle times"),
+    (
+        "xinfo|consumers",
+        Rule::Facts(&["name", "pending", "idle"]),
+        "since 7.2 there is an inactive time too",
+    ),
+    (
+        "xinfo|stream",
+        Rule::Facts(STREAM_FACTS),
+        "radix trees are not what it is made of",
+    ),
     (
         "dump",
         Rule::Payload,
@@ -197,4 +412,29 @@ pub fn same_name() -> Vec<Vec<u8>> {
     ["CLIENT", "SETNAME", ""]
         .map(|word| word.as_bytes().to_vec())
         .to_vec()
+}
+
+/// What it does is chance, and both sides must be made equal afterwards.
+pub fn is_chance(words: &[Vec<u8>]) -> bool {
+    words
+        .first()
+        .is_some_and(|word| word.eq_ignore_ascii_case(b"spop"))
+}
+
+/// SORT … BY a pattern without `*`.
+pub fn sorts_by_nothing(words: &[Vec<u8>]) -> bool {
+    let by = words
+        .iter()
+        .position(|word| word.eq_ignore_ascii_case(b"by"));
+    by.and_then(|at| words.get(at + 1))
+        .is_some_and(|pattern| !pattern.contains(&b'*'))
+}
+
+/// The order that nothing decides would be kept in a list.
+pub fn keeps_an_open_order(words: &[Vec<u8>]) -> bool {
+    let sort = words
+        .first()
+        .is_some_and(|word| word.eq_ignore_ascii_case(b"sort"));
+    let store = words.iter().any(|word| word.eq_ignore_ascii_case(b"store"));
+    sort && store && sorts_by_nothing(words)
 }
