@@ -34,6 +34,7 @@ pub fn stats(source: &Source<'_>, lines: &mut Lines) {
     for name in ["sync_full", "sync_partial_ok", "sync_partial_err"] {
         lines.add(name, 0);
     }
+    lines.add("expired_subkeys", keyspace.expired_fields);
     lines.add("expired_keys", keyspace.expired);
     lines.add("expired_keys_active", keyspace.expired_actively);
     for name in [
@@ -150,9 +151,10 @@ pub fn keyspace(source: &Source<'_>, lines: &mut Lines) {
         let info = source.engine.keyspace.db_info(db, UnixMs(source.now_ms));
         if info.keys > 0 {
             let (keys, expires, ttl) = (info.keys, info.expires, info.mean_ttl_ms);
+            let fields = info.hashes_expiring;
             lines.add(
                 &format!("db{db}"),
-                format_args!("keys={keys},expires={expires},avg_ttl={ttl},subexpiry=0"),
+                format_args!("keys={keys},expires={expires},avg_ttl={ttl},subexpiry={fields}"),
             );
         }
     }
