@@ -1,82 +1,10 @@
 //! DUMP payloads compared byte for byte with a redis-server, where one is installed.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+mod redis;
 
 use esker_format::redis::rdb::{self, DumpValue};
 
-struct Server {
-    child: Child,
-    directory: PathBuf,
-    stream: BufReader<UnixStream>,
-}
-
-impl Server {
-    fn start() -> Option<Server> {
-        let directory = std::env::temp_dir().join(format!("esker-dump-{}", std::process::id()));
-        std::fs::create_dir_all(&directory).expect("a temporary directory");
-        let socket = directory.join("socket");
-        let child = Command::new("redis-server")
-            .args(["--port", "0", "--save", "", "--unixsocket"])
-            .arg(&socket)
-            .stdout(Stdio::null())
-            .spawn()
-            .ok()?;
-        let start = Instant::now();
-        let stream = loop {
-            match UnixStream::connect(&socket) {
-                Ok(stream) => break BufReader::new(stream),
-                Err(error) => assert!(
-                    start.elapsed() < Duration::from_secs(20),
-                    "no server: {error}"
-                ),
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        };
-        Some(Server {
-            child,
-            directory,
-            stream,
-        })
-    }
-
-    fn call(&mut self, args: &[&[u8]]) -> Vec<u8> {
-        let mut request = format!("*{}\r\n", args.len()).into_bytes();
-        for arg in args {
-            request.extend_from_slice(format!("${}\r\n", arg.len()).as_bytes());
-            request.extend_from_slice(arg);
-            request.extend_from_slice(b"\r\n");
-        }
-        self.stream
-            .get_mut()
-            .write_all(&request)
-            .expect("the server reads");
-        let mut line = String::new();
-        self.stream
-            .read_line(&mut line)
-            .expect("the server answers");
-        match line.trim_end().strip_prefix('$') {
-            Some(length) => {
-                let mut body = vec![0; length.parse::<usize>().expect("a length") + 2];
-                self.stream.read_exact(&mut body).expect("the body");
-                body.truncate(body.len() - 2);
-                body
-            }
-            None => line.trim_end().as_bytes().to_vec(),
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.child.kill().expect("the server is ours");
-        self.child.wait().expect("the server ends");
-        std::fs::remove_dir_all(&self.directory).expect("the directory is ours");
-    }
-}
+use redis::Server;
 
 /// Strings of every kind that the encoder treats differently.
 fn samples() -> Vec<Vec<u8>> {
