@@ -117,7 +117,7 @@ pub const VERBS: &[Spelling] = &[
     Spelling::xgroup(Verb::XGroupCreateConsumer, "CREATECONSUMER", 2, 0),
     Spelling::xgroup(Verb::XGroupDelConsumer, "DELCONSUMER", 2, 0),
     Spelling::of(Verb::XAck, "XACK", 2, 1),
-    Spelling::of(Verb::XClaim, "XCLAIM", 12, 0),
+    Spelling::of(Verb::XClaim, "XCLAIM", 12, 1),
 ];
 
 impl Verb {
