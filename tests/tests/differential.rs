@@ -134,13 +134,14 @@ fn sketches_agree() {
     clippy::print_stdout,
     reason = "the figures and the seed of a run belong into its output"
 )]
+/// The reference looks for timeouts of blocking commands `hz` times a second.
 fn compare(profile: &Profile) {
     let is_part = !profile.groups.is_empty();
     if is_part && std::env::var_os("ESKER_ONLY").is_some() {
         return;
     }
-    let reference =
-        Server::start(&with_common_flags(reference_options())).expect("the reference starts");
+    let reference = Server::start(&with_common_flags(reference_options().flag("hz", "500")))
+        .expect("the reference starts");
     let subject = start_subject().expect("the subject starts");
     let shapes =
         shapes(&reference, &subject, profile).expect("both servers describe their commands");

@@ -234,8 +234,8 @@ impl<'a> Pair<'a> {
         let refused = replies.each_ref().map(|reply| reply.starts_with(b"-"));
         let refusal_is_fine = match rule {
             Rule::Stricter => refused[1],
-            Rule::Scan => replies[1] == b"-ERR invalid cursor\r\n",
-            Rule::Hello | Rule::Reworded => refused == [true, true],
+            Rule::Scan | Rule::ScanOf(_) => replies[1] == b"-ERR invalid cursor\r\n",
+            Rule::Hello | Rule::Reworded | Rule::Numbers => refused == [true, true],
             _ => false,
         };
         if refusal_is_fine {
@@ -250,7 +250,11 @@ impl<'a> Pair<'a> {
             Rule::AnyOrder => normal::same_set(replies, 1)?,
             Rule::Pairs => normal::same_set(replies, 2)?,
             Rule::Sorting => sorts_the_same(words, replies)?,
-            Rule::ScanOf(width) => normal::same_scan(replies, width)?,
+            // Cursors are numbers of either server's own.
+            Rule::ScanOf(width) => {
+                words.get(2).is_none_or(|cursor| cursor != b"0")
+                    || normal::same_scan(replies, width)?
+            }
             Rule::Count => normal::same_count(replies)?,
             Rule::Numbers => normal::same_numbers(replies)?,
             Rule::Times => normal::same_times(replies, CLOCK_SLACK_MS)?,

@@ -374,6 +374,43 @@ const RULES: &[(&str, Rule, &str)] = &[
         "radix trees are not what it is made of",
     ),
     (
+        "blpop",
+        Rule::Reworded,
+        "since 7.2 a timeout that is too large is not called negative",
+    ),
+    (
+        "brpop",
+        Rule::Reworded,
+        "since 7.2 a timeout that is too large is not called negative",
+    ),
+    (
+        "blmove",
+        Rule::Reworded,
+        "since 7.2 a timeout that is too large is not called negative",
+    ),
+    (
+        "brpoplpush",
+        Rule::Reworded,
+        "since 7.2 a timeout that is too large is not called negative",
+    ),
+    (
+        "blmpop",
+        Rule::Reworded,
+        "since 7.2 a timeout that is too large is not called negative",
+    ),
+    (
+        "lrem",
+        Rule::Stricter,
+        "since 7.2 the smallest of all numbers is refused",
+    ),
+    (
+        "lpos",
+        Rule::Stricter,
+        "since 7.2 the smallest of all numbers is refused",
+    ),
+    ("zrank", Rule::Reworded, "since 7.2 there is WITHSCORE"),
+    ("zrevrank", Rule::Reworded, "since 7.2 there is WITHSCORE"),
+    (
         "dump",
         Rule::Payload,
         "version and compression of the payload",
@@ -437,4 +474,12 @@ pub fn keeps_an_open_order(words: &[Vec<u8>]) -> bool {
         .is_some_and(|word| word.eq_ignore_ascii_case(b"sort"));
     let store = words.iter().any(|word| word.eq_ignore_ascii_case(b"store"));
     sort && store && sorts_by_nothing(words)
+}
+
+/// LREM of the smallest of all numbers: 7.0 takes it for a count, since 7.2 it is refused.
+pub fn removes_too_many(words: &[Vec<u8>]) -> bool {
+    words
+        .first()
+        .is_some_and(|word| word.eq_ignore_ascii_case(b"lrem"))
+        && words.iter().any(|word| word == b"-9223372036854775808")
 }

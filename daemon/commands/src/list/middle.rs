@@ -45,7 +45,16 @@ pub(super) fn linsert(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) -> C
 }
 
 pub(super) fn lrem(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) -> CmdResult {
-    let removed = tx.list_remove(args.get(1), args.int(2)?, args.get(3))?;
+    let count = args.int(2)?;
+    // Its opposite must be a number too.
+    if count == i64::MIN {
+        return Err(CmdError::text(format_args!(
+            "value is out of range, value must between {} and {}",
+            -i64::MAX,
+            i64::MAX
+        )));
+    }
+    let removed = tx.list_remove(args.get(1), count, args.get(3))?;
     out.integer(removed as i64);
     Ok(())
 }
