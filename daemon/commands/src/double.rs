@@ -1,4 +1,6 @@
-//! Doubles as clients write them: scores, weights, coordinates.
+//! Doubles as clients write them: scores, weights, coordinates; and as C's `printf` does.
+
+use esker_resp::write_double;
 
 /// Reads a whole text as a number: decimal, hexadecimal or infinite. A number that is too large or too small to be
 /// told from infinity or zero is none.
@@ -18,14 +20,44 @@ pub fn parse_double(text: &[u8]) -> Option<f64> {
     (!overflows && !underflows).then_some(value)
 }
 
-/// Reads the end of a range of scores, which the peers read more leniently: up to a NUL, behind blanks, nothing at all
-/// is zero, and what is too large is infinite.
+/// Reads the end of a range of scores, which the peers read in another way: up to a NUL, in decimal only, nothing at
+/// all is zero, and what is too large is infinite.
 pub fn parse_bound(text: &[u8]) -> Option<f64> {
     let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     if text.is_empty() {
         return Some(0.0);
     }
-    parse_any(text.trim_ascii_start())
+    let unsigned = text.strip_prefix(b"-").or(text.strip_prefix(b"+"));
+    if is_hexadecimal(unsigned.unwrap_or(text)) {
+        return None;
+    }
+    parse_any(text)
+}
+
+/// Appends a number with 17 significant digits, as `%.17g` of C prints it.
+pub fn write_17_digits(out: &mut Vec<u8>, value: f64) {
+    if !value.is_finite() || value == 0.0 {
+        return write_double(out, value);
+    }
+    let text = format!("{value:.16e}");
+    let (mantissa, exponent) = text.split_once('e').expect("scientific notation");
+    let exponent: i32 = exponent.parse().expect("a decimal exponent");
+    if (-4..17).contains(&exponent) {
+        let decimals = (16 - exponent) as usize;
+        let fixed = format!("{value:.decimals$}");
+        out.extend_from_slice(without_end_zeros(&fixed).as_bytes());
+    } else {
+        out.extend_from_slice(without_end_zeros(mantissa).as_bytes());
+        let sign = if exponent < 0 { '-' } else { '+' };
+        out.extend_from_slice(format!("e{sign}{:02}", exponent.abs()).as_bytes());
+    }
+}
+
+fn without_end_zeros(text: &str) -> &str {
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.'),
+        false => text,
+    }
 }
 
 /// Anything but "not a number".
@@ -125,19 +157,39 @@ mod tests {
     }
 
     #[test]
-    fn bounds_are_read_leniently() {
+    fn bounds_are_read_in_their_own_way() {
         for (text, want) in [
             (&b""[..], Some(0.0)),
-            (b" 1", Some(1.0)),
             (b"2\0foo", Some(2.0)),
             (b"1e999", Some(f64::INFINITY)),
             (b"1e-999", Some(0.0)),
             (b"1 ", None),
+            (b" 1", None),
+            (b"0x1", None),
             (b"  ", None),
             (b"nan", None),
             (b"x", None),
         ] {
             assert_eq!(parse_bound(text), want, "{}", text.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn seventeen_digits() {
+        for (value, want) in [
+            (0.1, "0.10000000000000001"),
+            (1e17, "1e+17"),
+            (1e16, "10000000000000000"),
+            (-0.0, "-0"),
+            (1e-7, "9.9999999999999995e-08"),
+            (0.0001, "0.0001"),
+            (17179869184.5, "17179869184.5"),
+            (-1e300, "-1.0000000000000001e+300"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            let mut text = Vec::new();
+            write_17_digits(&mut text, value);
+            assert_eq!(String::from_utf8_lossy(&text), want);
         }
     }
 }

@@ -6,6 +6,7 @@ use esker_resp::{OutBuf, Reply, parse_u64};
 
 use super::{write_element, write_member};
 use crate::args::Args;
+use crate::double::write_17_digits;
 use crate::error::{CmdError, CmdResult};
 use crate::glob;
 
@@ -243,7 +244,12 @@ pub(super) fn zscan(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) -> Cmd
     Ok(())
 }
 
-/// Scores are bulk strings here in both protocols.
-fn write_scanned_score(out: &mut Reply<'_>, score: f64, _large: bool) {
-    out.bulk_double(score);
+/// Scores are bulk strings here in both protocols, and those of a large set have all of their 17 digits.
+fn write_scanned_score(out: &mut Reply<'_>, score: f64, large: bool) {
+    if !large {
+        return out.bulk_double(score);
+    }
+    let mut text = Vec::with_capacity(32);
+    write_17_digits(&mut text, score);
+    out.bulk(text);
 }
