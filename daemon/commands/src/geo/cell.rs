@@ -31,9 +31,8 @@ impl Point {
             step: STEP_MAX,
         };
         let area = cell.area();
-        let middle = |(least, most): (f64, f64), limit: f64| {
-            ((least + most) / 2.0).clamp(-limit, limit)
-        };
+        let middle =
+            |(least, most): (f64, f64), limit: f64| ((least + most) / 2.0).clamp(-limit, limit);
         Point {
             longitude: middle(area.longitude, LONGITUDE_MAX),
             latitude: middle(area.latitude, LATITUDE_MAX),
@@ -152,7 +151,10 @@ impl Cell {
     /// The scores of the points in the cell: from the first on, below the second.
     pub(super) fn scores(self) -> (f64, f64) {
         let shift = 2 * (STEP_MAX - self.step);
-        ((self.bits << shift) as f64, ((self.bits + 1) << shift) as f64)
+        (
+            (self.bits << shift) as f64,
+            ((self.bits + 1) << shift) as f64,
+        )
     }
 }
 

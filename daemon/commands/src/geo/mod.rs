@@ -67,7 +67,10 @@ const STORE: Arg = one_of(
     "store",
     &[
         key("storekey").token("STORE").spec(1).display("key"),
-        key("storedistkey").token("STOREDIST").spec(2).display("key"),
+        key("storedistkey")
+            .token("STOREDIST")
+            .spec(2)
+            .display("key"),
     ],
 )
 .optional();
@@ -115,24 +118,51 @@ pub const COMMANDS: &[Row] = &in_group(
             .keys(KEY1_RW_UPDATE)
             .args(&[
                 key("key"),
-                one_of("condition", &[word("nx", "NX"), word("xx", "XX")]).since("6.2.0").optional(),
+                one_of("condition", &[word("nx", "NX"), word("xx", "XX")])
+                    .since("6.2.0")
+                    .optional(),
                 word("change", "CH").since("6.2.0").optional(),
-                block("data", &[double("longitude"), double("latitude"), string("member")]).many(),
+                block(
+                    "data",
+                    &[double("longitude"), double("latitude"), string("member")],
+                )
+                .many(),
             ])
-            .doc("3.2.0", "O(log N) for each member where N is the number of members", "Adds members with their places.")
+            .doc(
+                "3.2.0",
+                "O(log N) for each member where N is the number of members",
+                "Adds members with their places.",
+            )
             .history(&[("6.2.0", "Knows `CH`, `NX` and `XX`.")]),
         Row::read("GEODIST", at_least(4), geodist)
             .keys(KEY1_RO_ACCESS)
-            .args(&[key("key"), string("member1"), string("member2"), UNIT.optional()])
-            .doc("3.2.0", "O(1)", "Tells how far two members are from each other."),
+            .args(&[
+                key("key"),
+                string("member1"),
+                string("member2"),
+                UNIT.optional(),
+            ])
+            .doc(
+                "3.2.0",
+                "O(1)",
+                "Tells how far two members are from each other.",
+            ),
         Row::read("GEOHASH", at_least(2), geohash)
             .keys(KEY1_RO_ACCESS)
             .args(&[key("key"), MEMBERS])
-            .doc("3.2.0", "O(1) for each member", "Reads the places of members as geohash texts."),
+            .doc(
+                "3.2.0",
+                "O(1) for each member",
+                "Reads the places of members as geohash texts.",
+            ),
         Row::read("GEOPOS", at_least(2), geopos)
             .keys(KEY1_RO_ACCESS)
             .args(&[key("key"), MEMBERS])
-            .doc("3.2.0", "O(1) for each member", "Reads the longitudes and latitudes of members."),
+            .doc(
+                "3.2.0",
+                "O(1) for each member",
+                "Reads the longitudes and latitudes of members.",
+            ),
         Row::write("GEORADIUS", at_least(6), georadius)
             .deny_oom()
             .keys(&stored_from(6))
@@ -149,7 +179,11 @@ pub const COMMANDS: &[Row] = &in_group(
                 ORDER,
                 STORE,
             ])
-            .doc("3.2.0", SEARCHED, "Finds the members within a distance from a place, and may store them.")
+            .doc(
+                "3.2.0",
+                SEARCHED,
+                "Finds the members within a distance from a place, and may store them.",
+            )
             .deprecated("6.2.0", STORED)
             .history(&[COUNT_GREW, UNITS_GREW]),
         Row::write("GEORADIUSBYMEMBER", at_least(5), georadiusbymember)
@@ -167,7 +201,11 @@ pub const COMMANDS: &[Row] = &in_group(
                 ORDER,
                 STORE,
             ])
-            .doc("3.2.0", SEARCHED, "Finds the members within a distance from a member, and may store them.")
+            .doc(
+                "3.2.0",
+                SEARCHED,
+                "Finds the members within a distance from a member, and may store them.",
+            )
             .deprecated("6.2.0", STORED_MEMBER)
             .history(&[COUNT_GREW, UNITS_GREW]),
         Row::read("GEORADIUSBYMEMBER_RO", at_least(5), georadiusbymember_ro)
@@ -183,7 +221,11 @@ pub const COMMANDS: &[Row] = &in_group(
                 COUNT,
                 ORDER,
             ])
-            .doc("3.2.10", SEARCHED, "Finds the members within a distance from a member.")
+            .doc(
+                "3.2.10",
+                SEARCHED,
+                "Finds the members within a distance from a member.",
+            )
             .deprecated("6.2.0", SEARCH_MEMBER)
             .history(&[COUNT_GREW, UNITS_GREW]),
         Row::read("GEORADIUS_RO", at_least(6), georadius_ro)
@@ -200,13 +242,30 @@ pub const COMMANDS: &[Row] = &in_group(
                 COUNT_SINCE,
                 ORDER,
             ])
-            .doc("3.2.10", SEARCHED, "Finds the members within a distance from a place.")
+            .doc(
+                "3.2.10",
+                SEARCHED,
+                "Finds the members within a distance from a place.",
+            )
             .deprecated("6.2.0", SEARCH)
             .history(&[COUNT_GREW, UNITS_GREW]),
         Row::read("GEOSEARCH", at_least(7), geosearch)
             .keys(KEY1_RO_ACCESS)
-            .args(&[key("key"), FROM, BY, ORDER, COUNT, WITHCOORD, WITHDIST, WITHHASH])
-            .doc("6.2.0", SEARCHED, "Finds the members in a circle, a box or a polygon.")
+            .args(&[
+                key("key"),
+                FROM,
+                BY,
+                ORDER,
+                COUNT,
+                WITHCOORD,
+                WITHDIST,
+                WITHHASH,
+            ])
+            .doc(
+                "6.2.0",
+                SEARCHED,
+                "Finds the members in a circle, a box or a polygon.",
+            )
             .history(&[UNITS_GREW, ("9.0.0", "Knows `BYPOLYGON`.")]),
         Row::write("GEOSEARCHSTORE", at_least(8), geosearchstore)
             .deny_oom()
@@ -220,7 +279,14 @@ pub const COMMANDS: &[Row] = &in_group(
                 COUNT,
                 word("storedist", "STOREDIST").optional(),
             ])
-            .doc("6.2.0", SEARCHED, "Stores the members in a circle, a box or a polygon.")
+            .doc(
+                "6.2.0",
+                SEARCHED,
+                "Stores the members in a circle, a box or a polygon.",
+            )
             .history(&[UNITS_GREW, ("9.0.0", "Knows `BYPOLYGON`.")]),
     ],
 );
+
+#[cfg(test)]
+mod tests;

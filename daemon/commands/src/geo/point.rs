@@ -43,20 +43,10 @@ pub(super) fn write_distance(out: &mut Reply<'_>, distance: f64) {
     out.bulk(format!("{rounded:.4}"));
 }
 
-/// A pair of coordinates, each with up to 17 decimals.
 pub(super) fn write_point(out: &mut Reply<'_>, point: Point) {
     out.array(2);
-    for coordinate in [point.longitude, point.latitude] {
-        let text = format!("{coordinate:.17}");
-        let text = text.trim_end_matches('0').trim_end_matches('.');
-        if out.is_resp3() {
-            out.out().push(b",");
-            out.out().push(text.as_bytes());
-            out.out().push(b"\r\n");
-        } else {
-            out.bulk(text);
-        }
-    }
+    out.double(point.longitude);
+    out.double(point.latitude);
 }
 
 pub(super) fn geoadd(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) -> CmdResult {

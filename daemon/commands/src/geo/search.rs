@@ -102,8 +102,8 @@ fn parse_box(width: &[u8], height: &[u8], unit: &[u8]) -> Result<(f64, f64, f64)
 
 /// The corners of a polygon, behind their number.
 fn parse_corners(options: &mut Cursor<'_>, command: &[u8]) -> Result<Vec<Point>, CmdError> {
-    let count = parse_i64(options.value()?)
-        .ok_or(CmdError::line_of("ERR invalid number of vertices"))?;
+    let count =
+        parse_i64(options.value()?).ok_or(CmdError::line_of("ERR invalid number of vertices"))?;
     if count < 3 || options.left() as i64 / 2 < count {
         return Err(CmdError::text(format_args!(
             "{} BYPOLYGON must have at least 3 vertices",

@@ -72,9 +72,7 @@ impl Shape {
                     && distance(point, level) <= width / 2.0;
                 inside.then(|| distance(center, point))
             }
-            Shape::Polygon(corners) => {
-                encloses(corners, point).then(|| distance(center, point))
-            }
+            Shape::Polygon(corners) => encloses(corners, point).then(|| distance(center, point)),
         }
     }
 
@@ -212,8 +210,7 @@ fn encloses(corners: &[Point], point: Point) -> bool {
     for corner in corners {
         let crosses = (corner.latitude > point.latitude) != (before.latitude > point.latitude);
         if crosses {
-            let slope =
-                (before.longitude - corner.longitude) / (before.latitude - corner.latitude);
+            let slope = (before.longitude - corner.longitude) / (before.latitude - corner.latitude);
             if point.longitude < slope * (point.latitude - corner.latitude) + corner.longitude {
                 inside = !inside;
             }

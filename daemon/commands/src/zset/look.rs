@@ -128,9 +128,13 @@ pub(super) fn zrandmember(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) 
         return Ok(());
     }
     let (sample, with_scores) = sample(args)?;
-    let len = tx.view::<Zset>(key)?.map_or(0, |zset| zset.len());
+    let zset = tx.view::<Zset>(key)?;
+    let large = zset.as_ref().is_some_and(|zset| zset.listpack().is_none());
+    let len = zset.map_or(0, |zset| zset.len());
     let ranks = match sample {
         _ if len == 0 => Vec::new(),
+        // All of a large set come from the last on.
+        Sample::Different(many) if many >= len && large => (0..len).rev().collect(),
         Sample::Any(many) => return any(tx, key, many, len, with_scores, out),
         Sample::Different(many) => different(tx, many, len),
     };

@@ -331,3 +331,6 @@ pub const COMMANDS: &[Row] = &in_group(
             .doc("2.0.0", UNION, "Stores the members that any of several sorted sets has."),
     ],
 );
+
+#[cfg(test)]
+mod tests;
