@@ -361,6 +361,9 @@ fn manifests(golden: &Memory) -> Vec<Vec<u8>> {
     ]
 }
 
+/// How many payloads of other servers there are.
+const FOREIGN_PAYLOADS: u8 = 46;
+
 fn payloads() -> Vec<Vec<u8>> {
     let values: &[&[u8]] = &[
         b"",
@@ -389,6 +392,8 @@ fn payloads() -> Vec<Vec<u8>> {
         b"\x00\xc4",
         b"\x01\x01\x01a",
     ];
-    seeds.extend(bodies.iter().map(|body| led(&[2], body)));
+    seeds.extend(bodies.iter().map(|body| led(&[2, 0], body)));
+    // What other servers dumped, as it is.
+    seeds.extend((0..FOREIGN_PAYLOADS).map(|number| led(&[4, number], &[])));
     seeds
 }
