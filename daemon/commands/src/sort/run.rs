@@ -92,8 +92,14 @@ fn in_place(tx: &Tx<'_>, key: &[u8], kind: Kind, options: &Options<'_>) -> Vec<V
         let zset = tx.peek_view::<Zset>(key).ok().flatten();
         let zset = zset.expect("just read");
         let (start, count) = options.range(zset.len());
-        zset.range(start, count, options.descending)
-            .for_each(|(_, member)| take(member));
+        if count > 0 {
+            let rank = match options.descending {
+                false => start,
+                true => zset.len() - start - 1,
+            };
+            zset.range(rank, count, options.descending)
+                .for_each(|(_, member)| take(member));
+        }
     }
     elements
 }
