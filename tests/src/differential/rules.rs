@@ -139,7 +139,7 @@ const STREAM_FACTS: &[&str] = &[
     "max-deleted-entry-id",
     "entries-added",
     "recorded-first-entry-id",
-    "groups",
+    "last-delivered-id",
     "first-entry",
     "last-entry",
     "entries",
@@ -364,9 +364,34 @@ const RULES: &[(&str, Rule, &str)] = &[
     ),
     ("xpending", Rule::Times, "idle times"),
     (
+        "xread",
+        Rule::Reworded,
+        "since 7.4 the ID + is known, and named where a list is not balanced",
+    ),
+    (
+        "xreadgroup",
+        Rule::Reworded,
+        "since 7.4 the ID + is refused in words of its own",
+    ),
+    (
+        "xsetid",
+        Rule::Reworded,
+        "since 7.2 the largest deleted ID is looked at first",
+    ),
+    (
+        "xgroup|createconsumer",
+        Rule::SameKind,
+        "since 7.2 a command that finds nothing has created its consumer",
+    ),
+    (
         "xinfo|consumers",
-        Rule::Facts(&["name", "pending", "idle"]),
-        "since 7.2 there is an inactive time too",
+        Rule::SameKind,
+        "since 7.2 a command that finds nothing has created its consumer",
+    ),
+    (
+        "xinfo|groups",
+        Rule::Facts(&["pending", "last-delivered-id"]),
+        "since 7.2 there are more consumers, and what was read and what lags is counted better",
     ),
     (
         "xinfo|stream",
