@@ -25,6 +25,8 @@ pub struct SideBlocks {
 /// The open blocks.
 struct Blocks {
     hash_seed: u64,
+    /// A piece of a value ends when it is so long.
+    piece_bytes: usize,
     open: Vec<RawBlock>,
 }
 
@@ -37,9 +39,15 @@ struct Gathering {
 
 impl SideBlocks {
     pub fn new(hash_seed: u64) -> SideBlocks {
+        Self::with_piece_bytes(hash_seed, PIECE_BYTES_AIM)
+    }
+
+    /// With pieces of another length, so that tests need not make values long.
+    pub fn with_piece_bytes(hash_seed: u64, piece_bytes: usize) -> SideBlocks {
         SideBlocks {
             blocks: Blocks {
                 hash_seed,
+                piece_bytes,
                 open: Vec::new(),
             },
             gathering: BTreeMap::new(),
@@ -69,7 +77,7 @@ impl SideBlocks {
             Image::Elements { number, bytes } => {
                 let gathering = self.gathering.get_mut(&number).expect("the value is open");
                 gathering.bytes.extend_from_slice(&bytes);
-                if gathering.bytes.len() >= PIECE_BYTES_AIM {
+                if gathering.bytes.len() >= self.blocks.piece_bytes {
                     gathering.put_piece(&mut self.blocks, false, full);
                 }
             }
@@ -77,7 +85,7 @@ impl SideBlocks {
                 let mut gathering = self.gathering.remove(&number).expect("the value is open");
                 pass_rest(&mut entry, |elements| {
                     gathering.bytes.extend_from_slice(elements);
-                    if gathering.bytes.len() >= PIECE_BYTES_AIM {
+                    if gathering.bytes.len() >= self.blocks.piece_bytes {
                         gathering.put_piece(&mut self.blocks, false, full);
                     }
                 });
@@ -117,7 +125,7 @@ impl Blocks {
 
     fn add_entry(&mut self, db: u32, entry: &Entry, full: &mut dyn FnMut(RawBlock)) {
         let hash = hash_key(self.hash_seed, entry.key());
-        lay_out_parts(entry, PIECE_BYTES_AIM, &mut |part| {
+        lay_out_parts(entry, self.piece_bytes, &mut |part| {
             self.add(db, full, |block| block.add_part(hash, &part));
         });
     }
