@@ -1,10 +1,11 @@
 //! Calls of commands, drawn from the argument trees of their rows: a new command is fuzzed without an edit here.
 //!
-//! The key space is small so that commands meet; values lie around the limits of the encodings; numbers lie at the
-//! edges and around the time of the test.
+//! The key space is small so that commands meet, and most keys are those of the command's group, so that most commands
+//! meet a value of their type; values lie around the limits of the encodings; numbers lie at the edges and around the
+//! time of the test.
 
 use esker_commands::arg::{Arg, ArgKind};
-use esker_commands::{DataFn, Found, TABLE};
+use esker_commands::{DataFn, Found, Group, TABLE};
 
 use crate::input::Input;
 use crate::store::Words;
@@ -94,6 +95,21 @@ const WORDS: &[&[u8]] = &[
     b"WRAP",
     b"SAT",
     b"FAIL",
+    b"FIELDS",
+    b"LEFT",
+    b"RIGHT",
+    b"BEFORE",
+    b"LIMIT",
+    b"MAXLEN",
+    b"MKSTREAM",
+    b"-",
+    b"+",
+    b"$",
+    b">",
+    b"1-1",
+    b"5-*",
+    b"(2",
+    b"[x",
     b"INCRBY",
     b"string",
     b"AND",
@@ -119,11 +135,45 @@ pub fn call(input: &mut Input<'_>, now: i64) -> Words {
         .split('|')
         .map(|word| word.as_bytes().to_vec())
         .collect();
-    sequence(input, row.args, now, &mut words);
+    let scene = Scene {
+        group: row.group,
+        now,
+    };
+    sequence(input, row.args, scene, &mut words);
     if input.one_in(16) {
         spoil(input, &mut words);
     }
     words
+}
+
+/// What a call is drawn for.
+#[derive(Clone, Copy)]
+struct Scene {
+    group: Group,
+    now: i64,
+}
+
+/// Keys that usually hold a value of the type that a group of commands is about.
+const TYPED: &[(Group, &[&[u8]])] = &[
+    (Group::List, &[b"list:1", b"list:2", b"{t}list"]),
+    (Group::Set, &[b"set:1", b"set:2", b"{t}set"]),
+    (Group::SortedSet, &[b"zset:1", b"zset:2", b"{t}zset"]),
+    (Group::Hash, &[b"hash:1", b"hash:2", b"{t}hash"]),
+    (Group::Stream, &[b"stream:1", b"stream:2", b"{t}stream"]),
+];
+
+fn key(input: &mut Input<'_>, group: Group) -> Vec<u8> {
+    if input.one_in(8) {
+        return input.pick(KEYS).to_vec();
+    }
+    match TYPED.iter().find(|(of, _)| *of == group) {
+        Some((_, keys)) => input.pick(keys).to_vec(),
+        None if input.one_in(3) => {
+            let (_, keys) = input.pick(TYPED);
+            input.pick(keys).to_vec()
+        }
+        None => input.pick(KEYS).to_vec(),
+    }
 }
 
 fn row(input: &mut Input<'_>) -> Found<DataFn> {
@@ -147,7 +197,7 @@ fn spoil(input: &mut Input<'_>, words: &mut Words) {
     }
 }
 
-fn sequence(input: &mut Input<'_>, args: &[Arg], now: i64, words: &mut Words) {
+fn sequence(input: &mut Input<'_>, args: &[Arg], scene: Scene, words: &mut Words) {
     for arg in args {
         if arg.optional && !input.one_in(3) {
             continue;
@@ -162,12 +212,12 @@ fn sequence(input: &mut Input<'_>, args: &[Arg], now: i64, words: &mut Words) {
             {
                 words.push(token.as_bytes().to_vec());
             }
-            value(input, arg, now, words);
+            value(input, arg, scene, words);
         }
     }
 }
 
-fn value(input: &mut Input<'_>, arg: &Arg, now: i64, words: &mut Words) {
+fn value(input: &mut Input<'_>, arg: &Arg, scene: Scene, words: &mut Words) {
     let word = match arg.kind {
         ArgKind::PureToken => return,
         ArgKind::OneOf => {
@@ -175,14 +225,14 @@ fn value(input: &mut Input<'_>, arg: &Arg, now: i64, words: &mut Words) {
                 let choice = input.below(arg.args.len());
                 let mut chosen = arg.args[choice];
                 chosen.optional = false;
-                sequence(input, &[chosen], now, words);
+                sequence(input, &[chosen], scene, words);
             }
             return;
         }
-        ArgKind::Block => return sequence(input, arg.args, now, words),
-        ArgKind::Key => input.pick(KEYS).to_vec(),
-        ArgKind::Integer => integer(input, now).to_string().into_bytes(),
-        ArgKind::UnixTime => time(input, now).to_string().into_bytes(),
+        ArgKind::Block => return sequence(input, arg.args, scene, words),
+        ArgKind::Key => key(input, scene.group),
+        ArgKind::Integer => integer(input, scene.now).to_string().into_bytes(),
+        ArgKind::UnixTime => time(input, scene.now).to_string().into_bytes(),
         ArgKind::Double | ArgKind::String => text(input),
         ArgKind::Pattern => pattern(input),
     };

@@ -11,7 +11,7 @@ mod audit;
 mod commands;
 pub mod edit;
 mod frame;
-mod grammar;
+pub mod grammar;
 pub mod input;
 mod judge;
 mod manifest;
@@ -23,7 +23,7 @@ mod restore;
 pub mod seal;
 mod segment;
 mod snapshot;
-mod store;
+pub mod store;
 mod unit;
 
 pub use audit::audit;

@@ -23,6 +23,11 @@ impl Keyspace {
         sum
     }
 
+    /// Shows every key of a database, due or not, in no particular order.
+    pub fn for_each_key(&self, db: u32, mut f: impl FnMut(&[u8])) {
+        self.dbs[db as usize].table.for_each(|entry| f(entry.key()));
+    }
+
     /// The digest of one key; `None` if it does not exist.
     pub fn digest_key(&self, db: u32, key: &[u8]) -> Option<u128> {
         let entry = self.dbs[db as usize].table.find(self.hash(key), key)?;
