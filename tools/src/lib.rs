@@ -5,6 +5,7 @@
 
 pub mod audit_words;
 pub mod directory;
+pub mod elements;
 pub mod log;
 pub mod losses;
 pub mod pattern;

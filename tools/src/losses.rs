@@ -3,7 +3,7 @@
 use std::io;
 
 use esker_format::UnixMs;
-use esker_persist::offline::{DroppedEffect, Losses, LostBlock, LostRange};
+use esker_persist::offline::{DroppedEffect, Losses, LostBlock, LostRange, PartialKey};
 use serde_json::{Value, json};
 
 use crate::report::Output;
@@ -22,6 +22,10 @@ pub fn in_words(losses: &Losses, output: &mut Output) -> io::Result<()> {
     for block in &losses.blocks {
         output.line(format_args!("lost: {}", block_words(block)))?;
     }
+    for partial in losses.partial.first.iter().take(LINES_MAX) {
+        output.line(format_args!("partly lost: {}", partial_words(partial)))?;
+    }
+    more(output, losses.partial.count, "keys partly lost")?;
     for range in &losses.ranges {
         let LostRange { from, to, .. } = range;
         output.line(format_args!(
@@ -60,6 +64,19 @@ fn more(output: &mut Output, count: u64, what: &str) -> io::Result<()> {
         Some(rest) if rest > 0 => output.line(format_args!("… and {rest} more {what}")),
         _ => Ok(()),
     }
+}
+
+fn partial_words(partial: &PartialKey) -> String {
+    let kept = if partial.kept {
+        "the rest is kept"
+    } else {
+        "nothing of it is kept"
+    };
+    format!(
+        "key {} in db {}; {kept}",
+        partial.key.escape_ascii(),
+        partial.db
+    )
 }
 
 /// A lost block in words.
@@ -105,6 +122,10 @@ pub fn in_json(losses: &Losses) -> Value {
         "snapshot": losses.snapshot,
         "mended": losses.mended.iter().map(|(offset, what)| json!({"offset": offset, "what": what})).collect::<Vec<_>>(),
         "blocks": losses.blocks.iter().map(block_json).collect::<Vec<_>>(),
+        "partial": losses.partial.first.iter().map(|partial| json!({
+            "db": partial.db, "key": partial.key.escape_ascii().to_string(), "kept": partial.kept,
+        })).collect::<Vec<_>>(),
+        "partial_count": losses.partial.count,
         "ranges": losses.ranges.iter().map(range_json).collect::<Vec<_>>(),
         "effects": losses.dropped.first.iter().map(dropped_json).collect::<Vec<_>>(),
         "effects_count": losses.dropped.count,

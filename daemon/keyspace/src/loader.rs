@@ -161,6 +161,25 @@ impl Keyspace {
         std::mem::take(&mut self.pieces).into_incomplete()
     }
 
+    /// As [`Keyspace::end_loading`], of a damaged snapshot: of keys of which pieces are missing, those that came are
+    /// kept, unless that is of no use. Returns the keys, and whether anything of them was kept.
+    pub fn end_damaged_loading(&mut self) -> Vec<(u32, Box<[u8]>, bool)> {
+        let partial = std::mem::take(&mut self.pieces).into_partial();
+        let mut keys = Vec::new();
+        for ((db, key), entry) in partial {
+            let hash = self.hash(&key);
+            let Keyspace { dbs, snap, .. } = &mut *self;
+            let db_of = &mut dbs[db as usize];
+            let entry = entry.filter(|_| db_of.table.find(hash, &key).is_none());
+            keys.push((db, key, entry.is_some()));
+            if let Some(entry) = entry {
+                db_of.insert_new(hash, entry, snap);
+            }
+        }
+        self.end_loading();
+        keys
+    }
+
     /// Inserts the entries of a block. On an error some of them are inserted: the keyspace is to be thrown away.
     pub fn insert_block(&mut self, db: u32, block: DecodedBlock) -> Result<(), LoadError> {
         let number = db;

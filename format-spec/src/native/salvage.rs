@@ -4,17 +4,20 @@
 //! for by the headers before the blocks, a broken block header by its copy in the index, and one wrong byte in the file
 //! header by trying which one it is. What remains is a list of sound blocks and a list of what is lost.
 //!
-//! Nothing is kept that a checksum does not vouch for, and no part of a block whose checksum is wrong.
+//! Nothing is kept that a checksum does not vouch for, and no part of a block whose checksum is wrong. Of a value in
+//! pieces, the pieces that are sound are kept, and the key is named; a stream without its first piece is given up.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use super::audit::{KeyHash, check_entries};
+use super::entry::{Entries, Piece};
 use super::snapshot::{
-    BLOCK_HEADER_BYTES, BLOCK_MAGIC, BlockHeader, BlockKind, BlockRef, DATABASE_BYTES,
-    DatabaseTotals, HEADER_BYTES, INDEX_HEADER_BYTES, INDEX_MAGIC, SnapshotHeader, SnapshotIndex,
-    decode_block, encode_index,
+    BLOCK_HEADER_BYTES, BLOCK_MAGIC, BlockEncoder, BlockHeader, BlockKind, BlockRef,
+    DATABASE_BYTES, DatabaseTotals, HEADER_BYTES, INDEX_HEADER_BYTES, INDEX_MAGIC, SnapshotHeader,
+    SnapshotIndex, decode_block, encode_index,
 };
+use super::value::Type;
 use crate::crc::Seed;
 use crate::cursor::Fault;
 
@@ -30,9 +33,27 @@ pub struct Salvaged {
     pub blocks: Vec<BlockRef>,
     /// What is lost, in the order of the file.
     pub lost: Vec<LostBlock>,
+    /// Keys of which pieces are lost, by database and name.
+    pub partial: Vec<PartialKey>,
     /// Damage that costs no data: offset and what.
     pub mended: Vec<(u64, String)>,
 }
+
+/// A key of which not all pieces are sound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartialKey {
+    /// Its database.
+    pub db: u32,
+    /// The key.
+    pub key: Vec<u8>,
+    /// The ordinals of the pieces that are there, rising.
+    pub pieces: Vec<u32>,
+    /// Whether what is there is of use: not if it is a stream without its first piece.
+    pub kept: bool,
+}
+
+/// The zstd level of blocks that are written anew.
+const ZSTD_LEVEL: i32 = 1;
 
 /// A block, or a stretch of the file with blocks that nothing is known of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,12 +100,17 @@ pub fn salvage(
     };
     salvage.sort(&found, data_end);
     salvage.estimate();
-    Ok(Salvaged {
+    let mut salvaged = Salvaged {
         header,
         blocks: salvage.blocks,
         lost: salvage.lost,
+        partial: Vec::new(),
         mended: salvage.mended,
-    })
+    };
+    if !salvaged.lost.is_empty() {
+        salvaged.partial = salvaged.find_partial(file)?;
+    }
+    Ok(salvaged)
 }
 
 fn header_of(
@@ -287,14 +313,94 @@ impl Salvaged {
 
     /// Keys in the sound blocks.
     pub fn keys(&self) -> u64 {
+        let is_headless =
+            |partial: &&PartialKey| partial.kept && partial.pieces.first() != Some(&0);
+        let headless = self.partial.iter().filter(is_headless).count();
         self.blocks
             .iter()
             .filter(|block| is_data(block))
             .map(|block| block.header.keys())
-            .sum()
+            .sum::<u64>()
+            + headless as u64
     }
 
-    /// Writes a sound snapshot that holds the sound blocks of `file`. Blocks are copied, not compressed again.
+    /// The partial key that this is.
+    fn partial(&self, db: u32, key: &[u8]) -> Option<&PartialKey> {
+        let place = |partial: &PartialKey| (partial.db, partial.key.as_slice()).cmp(&(db, key));
+        let at = self.partial.binary_search_by(place).ok()?;
+        self.partial.get(at)
+    }
+
+    /// Keys whose sound pieces are not all that there were.
+    fn find_partial(&self, file: &[u8]) -> Result<Vec<PartialKey>, Fault> {
+        let mut found = BTreeMap::<(u32, Vec<u8>), (PartialKey, u32)>::new();
+        for block in self.blocks.iter().filter(|block| is_data(block)) {
+            let (raw, db) = (self.block(file, block)?, block.header.db);
+            for entry in Entries::new(&raw) {
+                let entry = entry?;
+                let Some(piece) = entry.piece else { continue };
+                let (partial, pieces) =
+                    found.entry((db, entry.key.to_vec())).or_insert_with(|| {
+                        let partial = PartialKey {
+                            db,
+                            key: entry.key.to_vec(),
+                            pieces: Vec::new(),
+                            kept: entry.value_type() != Some(Type::Stream),
+                        };
+                        (partial, 0)
+                    });
+                partial.kept |= piece.ordinal == 0;
+                partial.pieces.push(piece.ordinal);
+                *pieces = piece.pieces.max(*pieces);
+            }
+        }
+        let missing = found
+            .into_values()
+            .filter(|(partial, pieces)| partial.pieces.len() as u64 != u64::from(*pieces));
+        Ok(missing
+            .map(|(mut partial, _)| {
+                partial.pieces.sort_unstable();
+                partial
+            })
+            .collect())
+    }
+
+    /// The entries of a block, if pieces of partial keys are among them: with these numbered anew, so that what is
+    /// there is whole.
+    fn renumbered(&self, block: &BlockRef, raw: &[u8]) -> Result<Option<Renumbered>, Fault> {
+        let mut header = BlockHeader {
+            entries: 0,
+            expires: 0,
+            continued: 0,
+            ..block.header
+        };
+        let (mut out, mut changed) = (Vec::with_capacity(raw.len()), false);
+        for entry in Entries::new(raw) {
+            let mut entry = entry?;
+            let partial = self.partial(header.db, entry.key);
+            if let (Some(piece), Some(partial)) = (entry.piece, partial) {
+                changed = true;
+                let place = partial.pieces.binary_search(&piece.ordinal);
+                let (true, Ok(place)) = (partial.kept, place) else {
+                    continue;
+                };
+                let last = place + 1 == partial.pieces.len();
+                let pieces = if last { place as u32 + 1 } else { 0 };
+                entry.piece = Some(Piece {
+                    ordinal: place as u32,
+                    pieces,
+                });
+            }
+            header.entries += 1;
+            header.expires += u32::from(entry.expire_at.is_some());
+            header.continued += u32::from(!entry.is_first());
+            entry.encode(&mut out);
+        }
+        Ok(changed.then_some(Renumbered { header, raw: out }))
+    }
+
+    /// Writes a sound snapshot that holds the sound blocks of `file`. Blocks are copied, not compressed again, unless
+    /// they hold pieces of partial keys.
     pub fn write(&self, file: &[u8], out: &mut impl Write) -> io::Result<()> {
         let seed = self.header.seed();
         let mut bytes = Vec::new();
@@ -304,13 +410,11 @@ impl Salvaged {
         let mut blocks = Vec::with_capacity(self.blocks.len());
         let mut totals = BTreeMap::new();
         for block in &self.blocks {
-            let stored = stored(file, block).map_err(|_| io::ErrorKind::UnexpectedEof)?;
             bytes.clear();
-            block.header.encode(seed, offset, &mut bytes);
-            bytes.extend_from_slice(stored);
-            bytes.resize(bytes.len().next_multiple_of(ALIGN), 0);
+            let header = self
+                .copy_block(file, block, offset, &mut bytes)
+                .map_err(io::Error::other)?;
             out.write_all(&bytes)?;
-            let header = block.header;
             blocks.push(BlockRef { offset, header });
             offset += bytes.len() as u64;
             if is_data(block) {
@@ -327,6 +431,34 @@ impl Salvaged {
         encode_index(seed, offset, &blocks, &totals, &mut bytes);
         out.write_all(&bytes)
     }
+
+    /// Appends a sound block as it is to stand at `offset`; returns its header.
+    fn copy_block(
+        &self,
+        file: &[u8],
+        block: &BlockRef,
+        offset: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<BlockHeader, Fault> {
+        let seed = self.header.seed();
+        if !self.partial.is_empty() && is_data(block) {
+            let raw = self.block(file, block)?;
+            if let Some(Renumbered { header, raw }) = self.renumbered(block, &raw)? {
+                let mut encoder = BlockEncoder::new(Some(ZSTD_LEVEL));
+                return Ok(encoder.encode(&header, seed, offset, &raw, out).header);
+            }
+        }
+        block.header.encode(seed, offset, out);
+        out.extend_from_slice(stored(file, block)?);
+        out.resize(out.len().next_multiple_of(ALIGN), 0);
+        Ok(block.header)
+    }
+}
+
+/// A block whose entries were changed.
+struct Renumbered {
+    header: BlockHeader,
+    raw: Vec<u8>,
 }
 
 fn is_data(block: &BlockRef) -> bool {

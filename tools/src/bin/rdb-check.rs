@@ -106,6 +106,18 @@ fn salvaged_words(output: &mut Output, salvaged: &Salvaged) -> io::Result<()> {
     for block in &salvaged.lost {
         output.line(format_args!("lost: {}", losses::block_words(block)))?;
     }
+    for partial in &salvaged.partial {
+        let kept = if partial.kept {
+            "the rest is kept"
+        } else {
+            "nothing of it is kept"
+        };
+        output.line(format_args!(
+            "partly lost: key {} of database {}; {kept}",
+            partial.key.escape_ascii(),
+            partial.db
+        ))?;
+    }
     let lost: u64 = salvaged.lost.iter().map(|block| block.keys).sum();
     output.line(format_args!(
         "salvaged: {} keys in {} blocks; lost: {lost} keys in {}",
@@ -120,6 +132,11 @@ fn salvaged_json(salvaged: &Salvaged) -> serde_json::Value {
         "keys": salvaged.keys(),
         "blocks": salvaged.blocks.len(),
         "lost": salvaged.lost.iter().map(losses::block_json).collect::<Vec<_>>(),
+        "partial": salvaged.partial.iter()
+            .map(|partial| json!({
+                "db": partial.db, "key": partial.key.escape_ascii().to_string(), "kept": partial.kept,
+            }))
+            .collect::<Vec<_>>(),
         "mended": salvaged.mended.iter()
             .map(|(offset, what)| json!({ "offset": offset, "what": what }))
             .collect::<Vec<_>>(),
@@ -131,7 +148,7 @@ fn check_blocks(index: &SnapshotIndex, file: &[u8], args: &Args) -> Vec<Verdict>
     let mut verdicts = Vec::new();
     for block in &index.blocks {
         if let Err(fault) = check_block(index, file, block, Some(hash_key)) {
-            let (keys, db) = (block.header.entries, block.header.db);
+            let (keys, db) = (block.header.keys(), block.header.db);
             let what = format!("block with {keys} keys of database {db}: {fault}");
             verdicts.push(verdict(
                 &args.path,

@@ -1,15 +1,20 @@
 //! `rdb-inspect`: what is in a snapshot or a data directory, without a server.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as MapEntry;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use esker_format::cursor::Fault;
 use esker_format::native::entry::{Entries, Entry, Value};
 use esker_format::native::snapshot::{BlockKind, SnapshotIndex};
+use esker_format::native::value::{self, Type};
 use esker_format::{UnixMs, names};
 use esker_keyspace::hash::hash_key;
 use esker_tools::directory::{self, Directory};
+use esker_tools::elements::{Parts, encoding};
 use esker_tools::log::{self, Filter};
 use esker_tools::report::{self, EXIT_CODES, Outcome, Output};
 use esker_tools::{pattern, when};
@@ -42,7 +47,8 @@ enum What {
         #[arg(long, default_value_t = 10)]
         biggest: usize,
     },
-    /// All keys with kind, size and expiry, in the order of the file.
+    /// All keys with type, encoding, elements, size and expiry, in the order of the file; last those whose values
+    /// stand in pieces.
     List {
         /// Only keys that fit this pattern, as in KEYS.
         #[arg(long = "match", value_name = "PATTERN")]
@@ -75,7 +81,7 @@ enum What {
         #[arg(long, value_name = "TIME", value_parser = when::parse)]
         until: Option<UnixMs>,
     },
-    /// The value of one key. Reads one block, and side blocks if there are any. A
+    /// The value of one key, an element to a line. Reads one block, and side blocks if there are any. A
     /// key that is not there is exit code 1.
     Get {
         /// The key.
@@ -83,7 +89,8 @@ enum What {
         /// Its database.
         #[arg(long, default_value_t = 0)]
         db: u32,
-        /// The bytes of the value and nothing else.
+        /// The bytes of the value and nothing else; of a collection, the words of its elements, each ended by a zero
+        /// byte.
         #[arg(long, conflicts_with = "json")]
         raw: bool,
     },
@@ -132,17 +139,17 @@ fn run(args: &Args) -> io::Result<Outcome> {
             expires,
             min_bytes,
         } => {
-            let wanted = |entry_db: u32, entry: &Entry<'_>| {
-                db.is_none_or(|db| db == entry_db)
-                    && (!expires || entry.expire_at.is_some())
-                    && size(entry) >= *min_bytes
+            let wanted = |about: &About| {
+                db.is_none_or(|db| db == about.db)
+                    && (!expires || about.expire_at.is_some())
+                    && about.bytes >= *min_bytes
                     && pattern
                         .as_ref()
-                        .is_none_or(|pattern| pattern::fits(pattern.as_bytes(), entry.key))
+                        .is_none_or(|pattern| pattern::fits(pattern.as_bytes(), &about.key))
             };
-            each(&index, file, |db, entry| {
-                if wanted(db, entry) {
-                    show(&mut output, db, entry, args.json)
+            each_key(&index, file, |about, value| {
+                if wanted(about) {
+                    show(&mut output, about, value, args.json)
                 } else {
                     Ok(())
                 }
@@ -204,12 +211,17 @@ fn totals(
 ) -> io::Result<Outcome> {
     let mut top: Vec<(usize, u32, Vec<u8>)> = Vec::new();
     let mut bytes = 0u64;
-    each(index, file, |db, entry| {
-        let size = size(entry);
-        bytes += (entry.key.len() + size) as u64;
+    let mut kinds: BTreeMap<(&str, &str), [u64; 3]> = BTreeMap::new();
+    each_key(index, file, |about, _| {
+        let size = about.bytes;
+        bytes += (about.key.len() + size) as u64;
+        let kind = kinds.entry((about.kind, about.encoding)).or_default();
+        kind[0] += 1;
+        kind[1] += about.elements;
+        kind[2] += size as u64;
         let place = top.partition_point(|(before, ..)| *before >= size);
         if place < biggest {
-            top.insert(place, (size, db, entry.key.to_vec()));
+            top.insert(place, (size, about.db, about.key.clone()));
             top.truncate(biggest);
         }
         Ok(())
@@ -227,9 +239,15 @@ fn totals(
             .map(|(size, db, key)| json!({ "db": db, "key": key.escape_ascii().to_string(), "bytes": size }))
             .collect();
         let cut = index.header.cut_lsn.0;
-        output.line(
-            json!({ "cut_lsn": cut, "bytes": bytes, "databases": databases, "biggest": top }),
-        )?;
+        let types: Vec<_> = kinds
+            .iter()
+            .map(|((kind, encoding), [keys, elements, bytes])| {
+                json!({ "type": kind, "encoding": encoding, "keys": keys, "elements": elements, "bytes": bytes })
+            })
+            .collect();
+        output.line(json!({
+            "cut_lsn": cut, "bytes": bytes, "databases": databases, "types": types, "biggest": top,
+        }))?;
         return Ok(Outcome::Sound);
     }
     for totals in &index.databases {
@@ -242,6 +260,11 @@ fn totals(
         "{bytes} bytes of keys and values, cut at LSN {}",
         index.header.cut_lsn
     ))?;
+    for ((kind, encoding), [keys, elements, bytes]) in kinds {
+        output.line(format_args!(
+            "{kind} ({encoding}): {keys} keys, {elements} elements, {bytes} bytes"
+        ))?;
+    }
     for (size, db, key) in top {
         output.line(format_args!(
             "{size:>12} bytes  db {db}  {}",
@@ -261,7 +284,8 @@ fn get(
     output: &mut Output,
 ) -> io::Result<Outcome> {
     let hash = hash_key(index.header.hash_seed, key);
-    for block in index.candidates(db, hash) {
+    let (mut found, mut parts, mut string) = (None::<About>, Parts::default(), None);
+    'blocks: for block in index.candidates(db, hash) {
         let damaged =
             |fault| io::Error::other(format!("block at offset {}: {fault}", block.offset));
         let content = index.block(file, block).map_err(damaged)?;
@@ -270,61 +294,169 @@ fn get(
             if entry.key != key {
                 continue;
             }
-            if raw {
-                output.bytes(&value_bytes(&entry))?;
-            } else {
-                show(output, db, &entry, json)?;
-                if !json {
-                    output.line(value_bytes(&entry).escape_ascii())?;
-                }
+            let about = About::of(db, &entry).map_err(damaged)?;
+            match &mut found {
+                Some(found) => found.add(about),
+                None => found = Some(about),
             }
-            return Ok(Outcome::Sound);
+            parts.add(&entry);
+            if entry.piece.is_none() {
+                string = string_of(&entry);
+                break 'blocks;
+            }
         }
     }
-    writeln!(io::stderr(), "rdb-inspect: there is no such key")?;
-    Ok(Outcome::Problems)
+    let Some(about) = found else {
+        writeln!(io::stderr(), "rdb-inspect: there is no such key")?;
+        return Ok(Outcome::Problems);
+    };
+    if !raw {
+        show(output, &about, string.as_deref(), json)?;
+    }
+    match string {
+        Some(string) if raw => output.bytes(&string)?,
+        Some(string) if !json => output.line(string.escape_ascii())?,
+        Some(_) => {}
+        None => show_elements(&mut parts, raw, json, output)?,
+    }
+    if is_incomplete(&about, &parts) {
+        writeln!(io::stderr(), "rdb-inspect: a piece of the value is missing")?;
+        return Ok(Outcome::Problems);
+    }
+    Ok(Outcome::Sound)
 }
 
-fn show(output: &mut Output, db: u32, entry: &Entry<'_>, json: bool) -> io::Result<()> {
-    let (key, size, expiry) = (
-        entry.key.escape_ascii(),
-        size(entry),
-        entry.expire_at.map(|at| at.0),
-    );
+fn is_incomplete(about: &About, parts: &Parts) -> bool {
+    about.encoding != "string" && !parts.are_whole()
+}
+
+/// One line for each element; JSON: an array of its words.
+fn show_elements(parts: &mut Parts, raw: bool, json: bool, output: &mut Output) -> io::Result<()> {
+    let mut written = Ok(());
+    let shown = parts.each(&mut |words| {
+        if written.is_err() {
+            return;
+        }
+        let texts = words.iter().map(|word| word.escape_ascii().to_string());
+        written = if raw {
+            let bytes: Vec<u8> = words
+                .iter()
+                .flat_map(|word| [*word, b"\0"].concat())
+                .collect();
+            output.bytes(&bytes)
+        } else if json {
+            output.line(json!(texts.collect::<Vec<_>>()))
+        } else {
+            output.line(texts.collect::<Vec<_>>().join(" "))
+        };
+    });
+    written?;
+    shown.map_err(|fault| io::Error::other(fault.to_string()))
+}
+
+/// What is known of a key without its value.
+struct About {
+    db: u32,
+    key: Vec<u8>,
+    kind: &'static str,
+    encoding: &'static str,
+    elements: u64,
+    bytes: usize,
+    expire_at: Option<UnixMs>,
+}
+
+impl About {
+    fn of(db: u32, entry: &Entry<'_>) -> Result<About, Fault> {
+        let (encoding, elements, bytes) = match entry.value {
+            Value::Int(_) => ("string", 0, 8),
+            Value::Bytes(bytes) => ("string", 0, bytes.len()),
+            Value::Collection { kind, bytes } => (
+                encoding(kind),
+                value::check(kind, bytes)?.elements,
+                bytes.len(),
+            ),
+            Value::Unknown { bytes, .. } => ("unknown", 0, bytes.len()),
+        };
+        Ok(About {
+            db,
+            key: entry.key.to_vec(),
+            kind: entry.value_type().map_or("unknown", Type::name),
+            encoding,
+            elements,
+            bytes,
+            expire_at: entry.expire_at,
+        })
+    }
+
+    /// Adds what another piece of the key is.
+    fn add(&mut self, piece: About) {
+        self.elements += piece.elements;
+        self.bytes += piece.bytes;
+        self.expire_at = self.expire_at.or(piece.expire_at);
+    }
+}
+
+/// Calls `f` with every key, and its value if it is a string: in the order of the file, and last those in pieces.
+fn each_key(
+    index: &SnapshotIndex,
+    file: &[u8],
+    mut f: impl FnMut(&About, Option<&[u8]>) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut in_pieces: BTreeMap<(u32, Vec<u8>), About> = BTreeMap::new();
+    each(index, file, |db, entry| {
+        let about = About::of(db, entry).map_err(|fault| io::Error::other(fault.to_string()))?;
+        if entry.piece.is_none() {
+            return f(&about, string_of(entry).as_deref());
+        }
+        match in_pieces.entry((db, about.key.clone())) {
+            MapEntry::Vacant(place) => drop(place.insert(about)),
+            MapEntry::Occupied(mut found) => found.get_mut().add(about),
+        }
+        Ok(())
+    })?;
+    in_pieces.values().try_for_each(|about| f(about, None))
+}
+
+fn show(output: &mut Output, about: &About, value: Option<&[u8]>, json: bool) -> io::Result<()> {
+    let About {
+        db,
+        kind,
+        encoding,
+        elements,
+        bytes,
+        ..
+    } = about;
+    let (key, expiry) = (about.key.escape_ascii(), about.expire_at.map(|at| at.0));
+    let is_string = *encoding == "string";
     if json {
-        let value = value_bytes(entry).escape_ascii().to_string();
-        return output.line(json!({
-            "db": db, "key": key.to_string(), "type": kind(entry), "bytes": size, "expires_ms": expiry, "value": value,
-        }));
+        let mut line = json!({
+            "db": db, "key": key.to_string(), "type": kind, "bytes": bytes, "expires_ms": expiry,
+        });
+        if let Some(value) = value {
+            line["value"] = value.escape_ascii().to_string().into();
+        }
+        if !is_string {
+            line["encoding"] = (*encoding).into();
+            line["elements"] = (*elements).into();
+        }
+        return output.line(line);
     }
     let expiry = expiry.map_or("never".to_owned(), |at| at.to_string());
+    let elements = if is_string {
+        String::new()
+    } else {
+        format!("  {encoding}  {elements} elements")
+    };
     output.line(format_args!(
-        "db {db}  {}  {size} bytes  expires {expiry}  {key}",
-        kind(entry)
+        "db {db}  {kind}{elements}  {bytes} bytes  expires {expiry}  {key}"
     ))
 }
 
-fn kind(entry: &Entry<'_>) -> &'static str {
+fn string_of(entry: &Entry<'_>) -> Option<Vec<u8>> {
     match entry.value {
-        Value::Int(_) | Value::Bytes(_) => "string",
-        Value::Collection { .. } | Value::Unknown { .. } => "unknown",
-    }
-}
-
-fn size(entry: &Entry<'_>) -> usize {
-    match entry.value {
-        Value::Int(_) => 8,
-        Value::Bytes(bytes) | Value::Collection { bytes, .. } | Value::Unknown { bytes, .. } => {
-            bytes.len()
-        }
-    }
-}
-
-fn value_bytes(entry: &Entry<'_>) -> Vec<u8> {
-    match entry.value {
-        Value::Int(number) => number.to_string().into_bytes(),
-        Value::Bytes(bytes) | Value::Collection { bytes, .. } | Value::Unknown { bytes, .. } => {
-            bytes.to_vec()
-        }
+        Value::Int(number) => Some(number.to_string().into_bytes()),
+        Value::Bytes(bytes) => Some(bytes.to_vec()),
+        Value::Unknown { bytes, .. } => Some(bytes.to_vec()),
+        Value::Collection { .. } => None,
     }
 }

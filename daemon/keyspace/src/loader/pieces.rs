@@ -95,6 +95,17 @@ impl Pieces {
     pub(super) fn into_incomplete(self) -> Vec<(u32, Box<[u8]>)> {
         self.values.into_keys().collect()
     }
+
+    /// What never became whole, with what is there of it.
+    pub(super) fn into_partial(self) -> impl Iterator<Item = ((u32, Box<[u8]>), Option<Entry>)> {
+        self.values.into_iter().map(|(place, mut partial)| {
+            let entry = partial
+                .join_early()
+                .and_then(|()| partial.finish(&place.1))
+                .ok();
+            (place, entry)
+        })
+    }
 }
 
 impl Partial {
@@ -119,6 +130,18 @@ impl Partial {
         self.early.insert(ordinal, (piece.kind, piece.bytes));
         while let Some((kind, bytes)) = self.early.remove(&self.added) {
             self.put(kind, &bytes, &piece.key, limits)?;
+        }
+        Ok(())
+    }
+
+    /// Adds what is there behind a gap. A stream is nothing without its first piece.
+    fn join_early(&mut self) -> Result<(), LoadError> {
+        let limits = Limits::default();
+        for (_, (kind, bytes)) in std::mem::take(&mut self.early) {
+            if self.value.is_none() && Type::of(kind) == Some(Type::Stream) {
+                return Err(LoadError::Pieces(Box::default()));
+            }
+            self.put(kind, &bytes, b"", &limits)?;
         }
         Ok(())
     }

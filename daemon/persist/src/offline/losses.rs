@@ -63,6 +63,15 @@ pub struct SkippedEffect {
     pub why: String,
 }
 
+/// A key of the snapshot of which pieces are lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartialKey {
+    pub db: u32,
+    pub key: Vec<u8>,
+    /// Whether the rest of it was kept.
+    pub kept: bool,
+}
+
 /// Everything that is missing or in doubt.
 #[derive(Clone, Debug, Default)]
 pub struct Losses {
@@ -70,6 +79,8 @@ pub struct Losses {
     pub snapshot: Option<String>,
     /// Blocks of the snapshot.
     pub blocks: Vec<LostBlock>,
+    /// Keys that were partly in these blocks.
+    pub partial: Listed<PartialKey>,
     /// Damage to the snapshot that costs nothing: offset and what.
     pub mended: Vec<(u64, String)>,
     pub ranges: Vec<LostRange>,

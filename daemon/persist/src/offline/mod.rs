@@ -21,6 +21,6 @@ mod write;
 pub use esker_format::native::salvage::LostBlock;
 pub use guess::guess_manifest;
 pub use history::{History, HistoryError};
-pub use losses::{DroppedEffect, Listed, Losses, LostRange, SkippedEffect};
+pub use losses::{DroppedEffect, Listed, Losses, LostRange, PartialKey, SkippedEffect};
 pub use rebuild::{Point, Rebuilt, Request, Until, rebuild};
 pub use write::{Dataset, Written, recover, write};

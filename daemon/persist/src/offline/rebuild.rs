@@ -6,7 +6,9 @@ use esker_format::cursor::Fault;
 use esker_format::native::audit::{self, Report, Run, Source, Visitor, check_block};
 use esker_format::native::manifest::{Manifest, SnapshotRef};
 use esker_format::native::salvage::{Salvaged, salvage};
-use esker_format::native::snapshot::{BlockKind, BlockRef, SnapshotHeader, SnapshotIndex};
+use esker_format::native::snapshot::{
+    BlockKind, BlockRef, INCOMPAT_COLLECTIONS, SnapshotHeader, SnapshotIndex,
+};
 use esker_format::record::Effect;
 use esker_format::units::{Record, UnitReader};
 use esker_format::{Lsn, UnixMs, names};
@@ -16,7 +18,7 @@ use esker_keyspace::{ApplyError, Keyspace};
 
 use super::doubt::Doubt;
 use super::dropped::{self, FramePlace, Region};
-use super::losses::{Losses, LostRange, SkippedEffect};
+use super::losses::{Losses, LostRange, PartialKey, SkippedEffect};
 
 /// A keyspace starts with as many databases; more are added as the data asks for them.
 const DATABASES: u32 = 16;
@@ -275,7 +277,11 @@ impl<'a, S: Source> Rebuilder<'a, S> {
                 return Err((block.offset, fault));
             }
         }
-        Ok(())
+        if self.keyspace.end_loading().is_empty() {
+            return Ok(());
+        }
+        self.damaged = true;
+        Err((0, Fault::Invalid("a piece of a value is missing")))
     }
 
     fn load(&mut self, block: &BlockRef, raw: &[u8]) -> Result<(), Fault> {
@@ -322,6 +328,11 @@ impl<'a, S: Source> Rebuilder<'a, S> {
                 let what = format!("a block cannot be loaded: {fault}");
                 return self.lose_snapshot(what);
             }
+        }
+        for (db, key, kept) in self.keyspace.end_damaged_loading() {
+            self.damaged = true;
+            let key = key.into_vec();
+            self.losses.partial.push(PartialKey { db, key, kept });
         }
         self.damaged |= !salvaged.lost.is_empty();
         self.doubt.lose_blocks(&salvaged.lost);
@@ -448,7 +459,7 @@ fn same(header: &SnapshotHeader, manifest: &Manifest, snapshot: &SnapshotRef) ->
 fn header_for(manifest: &Manifest, snapshot: &SnapshotRef) -> SnapshotHeader {
     SnapshotHeader {
         compat: 0,
-        incompat: 0,
+        incompat: INCOMPAT_COLLECTIONS,
         dataset: manifest.dataset,
         number: snapshot.number,
         timeline: manifest.timeline().map_or(0, |timeline| timeline.id),
