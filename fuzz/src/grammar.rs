@@ -138,6 +138,7 @@ pub fn call(input: &mut Input<'_>, now: i64) -> Words {
     let scene = Scene {
         group: row.group,
         now,
+        repeats: row.name.ends_with("RANDMEMBER") || row.name == "HRANDFIELD",
     };
     sequence(input, row.args, scene, &mut words);
     if input.one_in(16) {
@@ -151,6 +152,8 @@ pub fn call(input: &mut Input<'_>, now: i64) -> Words {
 struct Scene {
     group: Group,
     now: i64,
+    /// A number says how often an element is shown, again and again if it is negative.
+    repeats: bool,
 }
 
 /// Keys that usually hold a value of the type that a group of commands is about.
@@ -231,6 +234,7 @@ fn value(input: &mut Input<'_>, arg: &Arg, scene: Scene, words: &mut Words) {
         }
         ArgKind::Block => return sequence(input, arg.args, scene, words),
         ArgKind::Key => key(input, scene.group),
+        ArgKind::Integer if scene.repeats => (input.below(40) as i64 - 20).to_string().into_bytes(),
         ArgKind::Integer => integer(input, scene.now).to_string().into_bytes(),
         ArgKind::UnixTime => time(input, scene.now).to_string().into_bytes(),
         ArgKind::Double | ArgKind::String => text(input),
