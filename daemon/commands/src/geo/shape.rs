@@ -235,7 +235,7 @@ mod tests {
     proptest! {
         /// Nothing in a circle that ends before the edges of the map lies outside of its cells.
         #[test]
-        fn cells_cover_the_circle(center in point(), radius in 1.0..1_000_000.0, direction in 0.0..6.28, part in 0.0..1.0) {
+        fn cells_cover_the_circle(center in point(), radius in 1.0..1_000_000.0, direction in 0.0..std::f64::consts::TAU, part in 0.0..1.0) {
             prop_assume!(center.longitude.abs() < 120.0 && center.latitude.abs() < 60.0);
             let shape = Shape::Circle { center, radius };
             let far = radius * part / EARTH_RADIUS_METERS / DEGREE;

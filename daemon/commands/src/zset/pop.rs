@@ -83,7 +83,6 @@ fn pop(
             }
         }
     }
-    drop(zset);
     tx.zset_remove_range(key, start, count, end.event())?;
     Ok(true)
 }

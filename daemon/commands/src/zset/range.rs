@@ -177,7 +177,6 @@ fn remove(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>, by: By, event: E
         return Ok(());
     };
     let ranks = bounds.ranks(&zset, false);
-    drop(zset);
     tx.zset_remove_range(key, ranks.start, ranks.count, event)?;
     out.integer(ranks.count as i64);
     Ok(())

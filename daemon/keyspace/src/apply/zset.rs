@@ -47,7 +47,6 @@ fn remove(tx: &mut Tx<'_>, key: &[u8], words: Words<'_>) -> Result<(), ApplyErro
     if words.iter().any(|member| zset.score(member).is_none()) {
         return Err(ApplyError::Words);
     }
-    drop(zset);
     tx.zset_remove(key, words.iter())?;
     Ok(())
 }

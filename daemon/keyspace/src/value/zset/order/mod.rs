@@ -24,7 +24,6 @@ const SHARED_MIN: usize = 4;
 
 pub(super) struct Order {
     root: Node,
-    len: usize,
     heap_bytes: usize,
 }
 
@@ -32,7 +31,6 @@ impl Order {
     pub(super) fn new() -> Order {
         Order {
             root: Node::Leaf(Leaf::new(&[])),
-            len: 0,
             heap_bytes: size_of::<Leaf>(),
         }
     }
@@ -63,13 +61,8 @@ impl Order {
         }
         Order {
             root: level.pop().expect("there are items"),
-            len: items.len(),
             heap_bytes,
         }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.len
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
@@ -79,7 +72,6 @@ impl Order {
     /// Puts in an item that is not there.
     pub(super) fn insert(&mut self, item: ItemRef) {
         let place = Place::of(item);
-        self.len += 1;
         if let Some(right) = insert(&mut self.root, place, item, true, &mut self.heap_bytes) {
             let left = std::mem::replace(&mut self.root, Node::Leaf(Leaf::new(&[])));
             let children = [Child::of(left), Child::of(right)];
@@ -91,7 +83,6 @@ impl Order {
     /// Takes out an item that is there.
     pub(super) fn remove(&mut self, item: ItemRef) {
         remove(&mut self.root, Place::of(item), item, &mut self.heap_bytes);
-        self.len -= 1;
         while let Node::Inner(inner) = &mut self.root
             && inner.len() == 1
         {

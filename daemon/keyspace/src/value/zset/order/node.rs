@@ -131,10 +131,12 @@ impl Inner {
         &self.counts[..self.len]
     }
 
+    #[cfg(test)]
     pub(super) fn least(&self, at: usize) -> ItemRef {
         self.leasts[at]
     }
 
+    #[cfg(test)]
     pub(super) fn score(&self, at: usize) -> f64 {
         self.scores[at]
     }
