@@ -1,13 +1,13 @@
 //! Reading fields: by name, all at once, in steps.
 
-use esker_keyspace::Tx;
 use esker_keyspace::value::Field;
+use esker_keyspace::{IntText, Tx};
 use esker_resp::{OutBuf, Reply, parse_u64};
 
 use super::write_item;
-use crate::args::{Args, Cursor};
+use crate::args::Args;
 use crate::error::{CmdError, CmdResult};
-use crate::glob;
+use crate::scan::ScanOptions;
 
 pub(super) fn hget(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) -> CmdResult {
     let now = tx.now();
@@ -106,44 +106,6 @@ fn for_each(
     Ok(count)
 }
 
-struct ScanOptions<'a> {
-    pattern: Option<&'a [u8]>,
-    count: usize,
-    values: bool,
-}
-
-impl<'a> ScanOptions<'a> {
-    fn parse(mut cursor: Cursor<'a>) -> Result<ScanOptions<'a>, CmdError> {
-        let mut options = ScanOptions {
-            pattern: None,
-            count: 10,
-            values: true,
-        };
-        while !cursor.is_done() {
-            if let Some(pattern) = cursor.option("MATCH")? {
-                options.pattern = Some(pattern).filter(|pattern| *pattern != b"*");
-            } else if cursor.word("NOVALUES") {
-                options.values = false;
-            } else if cursor.word("COUNT") {
-                let count = cursor.int()?;
-                options.count = usize::try_from(count)
-                    .ok()
-                    .filter(|count| *count > 0)
-                    .ok_or(CmdError::Syntax)?;
-            } else {
-                return Err(CmdError::Syntax);
-            }
-        }
-        Ok(options)
-    }
-
-    fn shows(&self, field: &Field<'_>) -> bool {
-        let mut text = Default::default();
-        self.pattern
-            .is_none_or(|pattern| glob::matches(pattern, field.name.bytes(&mut text)))
-    }
-}
-
 /// An absent key is answered before the options are looked at.
 pub(super) fn hscan(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) -> CmdResult {
     let cursor = parse_u64(args.get(2)).ok_or(CmdError::line_of("ERR invalid cursor"))?;
@@ -154,16 +116,16 @@ pub(super) fn hscan(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) -> Cmd
         out.array(0);
         return Ok(());
     };
-    let options = ScanOptions::parse(args.cursor(3))?;
+    let options = ScanOptions::parse_of_hash(args.cursor(3))?;
     // The next cursor comes first in the reply and is known last.
     let mut shown = OutBuf::new();
     let mut fields = Reply::new(&mut shown, out.proto());
     let mut count = 0;
     let next = hash.scan(cursor, options.count, now, |field| {
-        if options.shows(&field) {
+        if options.shows(field.name.bytes(&mut IntText::default())) {
             write_item(&mut fields, field.name);
             count += 1;
-            if options.values {
+            if !options.no_values {
                 write_item(&mut fields, field.value);
                 count += 1;
             }

@@ -235,7 +235,7 @@ fn fields_are_told_when_to_expire() {
         HEXPIRE h 9223372036854775807 FIELDS 1 a => -ERR invalid expire time in 'hexpire' command
         HPERSIST h FIELDS 3 a zz a => [:1 :-2 :-1]
         HEXPIREAT h 1 FIELDS 2 a a => [:2 :-2]
-        HKEYS h => ["b" "c"]
+        HKEYS h => ["c" "b"]
         HEXPIRE h 0 FIELDS 2 b c => [:2 :2]
         EXISTS h => :0
         HEXPIRE none 10 FIELDS 2 a b => [:-2 :-2]

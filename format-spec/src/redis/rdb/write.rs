@@ -157,6 +157,7 @@ impl Writer<'_> {
     }
 
     /// A listpack of fields, values and expiries.
+    /// Triples as they are if any field expires, and else in a form that Redis 7.0 reads.
     fn hash_of_items(&mut self, listpack: &[u8]) -> Result<u16, Fault> {
         const BAD_EXPIRY: Fault = Fault::Invalid("a field expires at an impossible time");
         let expiry = |item: Item<'_>| item.int().and_then(|at| u64::try_from(at).ok());
@@ -168,17 +169,22 @@ impl Writer<'_> {
                 at => earliest = earliest.min(at),
             }
         }
-        self.begin_hash(count / 3, earliest);
+        if count % 3 != 0 {
+            return Err(Fault::Invalid("a field without a value or an expiry"));
+        }
+        if earliest != u64::MAX {
+            self.out.push(TYPE_HASH_LISTPACK_EXPIRING);
+            put_u64(self.out, earliest);
+            self.string(listpack);
+            return Ok(VERSION_HASH_EXPIRING);
+        }
+        self.begin(TYPE_HASH, count / 3);
         let mut items = listpack::Reader::new(listpack)?;
-        while let Some(field) = items.next() {
-            let (Some(value), Some(at)) = (items.next(), items.next()) else {
-                return Err(Fault::Invalid("a field without a value or an expiry"));
-            };
-            self.expiry(expiry(at?).ok_or(BAD_EXPIRY)?, earliest);
+        while let (Some(field), Some(value), Some(_)) = (items.next(), items.next(), items.next()) {
             self.item(field?);
             self.item(value?);
         }
-        Ok(hash_version(earliest))
+        Ok(RDB_VERSION)
     }
 
     /// `earliest` is the largest number there is when no field expires.
