@@ -8,6 +8,8 @@ mod ids;
 mod info;
 mod pending;
 mod read;
+#[cfg(test)]
+mod tests;
 
 use crate::Row;
 use crate::arg::{Arg, block, integer, key, one_of, string, unix_time, word};
