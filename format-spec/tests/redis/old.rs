@@ -21,8 +21,8 @@ fn ziplist_element(value: &[u8]) -> Vec<u8> {
             0..64 => vec![length as u8],
             64..16_384 => vec![0x40 | (length >> 8) as u8, length as u8],
             _ => {
-                let [.., a, b, c, d] = length.to_be_bytes();
-                vec![0x80, a, b, c, d]
+                let [a, b, c, d, ..] = length.to_le_bytes();
+                vec![0x80, d, c, b, a]
             }
         };
         out.extend_from_slice(value);

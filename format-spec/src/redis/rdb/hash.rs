@@ -73,7 +73,7 @@ pub(super) fn listpack(cursor: &mut Cursor<'_>) -> Result<Read, Fault> {
 }
 
 fn packed(packed: Packed<'_>) -> Result<Read, Fault> {
-    if packed.count % 2 != 0 {
+    if !packed.count.is_multiple_of(2) {
         return Err(Fault::Invalid("a field without a value"));
     }
     let mut distinct = Distinct::default();
@@ -115,7 +115,7 @@ pub(super) fn listpack_expiring(cursor: &mut Cursor<'_>, minimum: bool) -> Resul
         cursor.u64()?;
     }
     let packed = take_listpack(cursor)?;
-    if packed.count % 3 != 0 {
+    if !packed.count.is_multiple_of(3) {
         return Err(Fault::Invalid("a field without a value or an expiry"));
     }
     written(|out| {
