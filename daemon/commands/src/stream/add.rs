@@ -18,7 +18,7 @@ const TRIM_ENTRIES_MAX: u64 = 1_000_000;
 pub(super) fn xadd(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) -> CmdResult {
     let options = Options::parse(tx, args, Command::Add)?;
     let fields = args.rest(options.next);
-    if fields.len() < 2 || fields.len() % 2 != 0 {
+    if fields.len() < 2 || !fields.len().is_multiple_of(2) {
         return Err(CmdError::WrongArity("xadd".into()));
     }
     if options.id == NewStreamId::Exact(StreamId::MIN) {

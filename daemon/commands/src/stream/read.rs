@@ -59,7 +59,7 @@ impl<'a> Options<'a> {
                 let count = usize::try_from(args.int(at)?.max(0)).unwrap_or(usize::MAX);
                 found.count = if count == 0 { usize::MAX } else { count };
             } else if more > 0 && is(b"STREAMS") {
-                if more % 2 != 0 {
+                if !more.is_multiple_of(2) {
                     return Err(unbalanced(grouped));
                 }
                 (found.keys_at, found.streams) = (at + 1, more / 2);
@@ -320,7 +320,6 @@ impl Read<'_, '_> {
                 });
             }
         }
-        drop(stream);
         out.finish_array(place, count);
         tx.stream_claim(self.key, self.group, self.consumer, &again, false)?;
         Ok(true)

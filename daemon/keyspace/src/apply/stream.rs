@@ -79,7 +79,7 @@ fn execute_on_group(
 fn add(tx: &mut Tx<'_>, key: &[u8], words: Words<'_>) -> Result<(), ApplyError> {
     let mut words = words.iter();
     let id = id(words.next())?;
-    if id == StreamId::MIN || words.len() % 2 != 0 {
+    if id == StreamId::MIN || !words.len().is_multiple_of(2) {
         return Err(ApplyError::Words);
     }
     match tx.stream_add(key, NewStreamId::Exact(id), Pairs(words), true, None) {
