@@ -24,6 +24,7 @@ pub mod info;
 mod key;
 pub mod keyspec;
 mod list;
+mod repeat;
 mod scan;
 mod set;
 mod sort;

@@ -160,12 +160,28 @@ fn is_harmless(words: &[Vec<u8>]) -> bool {
     // COMMAND alone is left out, but its subcommands are judged by their own names.
     let name_counts = words.len() < 2 || first != "command";
     // The reference adds the clock to the time and overflows; what it then does is not defined.
-    if typed::waits_long(words) || keeps_an_open_order(words) || removes_too_many(words) {
+    if typed::waits_long(words)
+        || keeps_an_open_order(words)
+        || removes_too_many(words)
+        || repeats_too_often(words)
+    {
         return false;
     }
     let overflows = first == "restore" && words.iter().any(|word| word == b"9223372036854775807");
     let left_out = overflows || is_left_out(&both) || (name_counts && is_left_out(&first));
     !left_out
+}
+
+/// The reference repeats elements until the memory is full.
+fn repeats_too_often(words: &[Vec<u8>]) -> bool {
+    let is_random = words.first().is_some_and(|name| {
+        let name = name.to_ascii_lowercase();
+        name.ends_with(b"randmember") || name.ends_with(b"randfield")
+    });
+    let count = words.get(2).map(|text| String::from_utf8_lossy(text));
+    let count = count.and_then(|text| text.parse::<i64>().ok());
+    // The smallest number of all is refused.
+    is_random && count.is_some_and(|count| i64::MIN < count && count < -1000)
 }
 
 fn raw() -> BoxedStrategy<Vec<u8>> {

@@ -9,9 +9,8 @@ use esker_resp::{Reply, parse_i64};
 use super::write_item;
 use crate::args::Args;
 use crate::error::{CmdError, CmdResult};
+use crate::repeat::{repeats, write_repeated};
 
-/// How many fields a reply may repeat: a longer one would hold up everybody for minutes.
-const REPEATS_MAX: u64 = 1 << 30;
 /// Different fields are drawn one by one if there are at least so many times as many.
 const SPARSE: usize = 3;
 
@@ -41,15 +40,11 @@ fn several(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) -> CmdResult {
     };
     let mut shape = Shape { with_values };
     if count < 0 {
-        let repeats = count.unsigned_abs();
-        if repeats > REPEATS_MAX {
-            return Err(CmdError::OutOfRange);
-        }
-        repeat(&hash, now, &mut random, repeats as usize, &mut shape, out);
-    } else {
-        let count = usize::try_from(count).unwrap_or(usize::MAX);
-        different(&hash, now, &mut random, count, &mut shape, out);
+        let count = repeats(count.unsigned_abs())?;
+        return repeat(&hash, now, &mut random, count, &shape, out);
     }
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    different(&hash, now, &mut random, count, &mut shape, out);
     Ok(())
 }
 
@@ -99,16 +94,16 @@ fn repeat(
     now: UnixMs,
     random: &mut Random,
     count: usize,
-    shape: &mut Shape,
+    shape: &Shape,
     out: &mut Reply<'_>,
-) {
+) -> CmdResult {
     let any = hash.random(now, || random.next_u64()).is_some();
     let count = if any { count } else { 0 };
     shape.begin(count, out);
-    for _ in 0..count {
+    write_repeated(out, count, |out| {
         let field = hash.random(now, || random.next_u64());
         shape.write(&field.expect("there is one"), out);
-    }
+    })
 }
 
 fn different(

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use esker_keyspace::{IntText, Set, Tx};
+use esker_keyspace::{IntText, Random, Set, Tx};
 use esker_resp::{Reply, parse_i64};
 
 use super::member::write_member;
 use crate::args::Args;
 use crate::error::{CmdError, CmdResult};
+use crate::repeat::{repeats, write_repeated};
 use crate::value::check_room;
 
 /// A sample of more than a third of a set is found by leaving members out: drawing would meet too many twice.
@@ -75,7 +76,7 @@ pub(super) fn srandmember(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) 
     };
     let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
     if count < 0 {
-        with_repetition(tx, key, wanted, out)
+        with_repetition(tx, key, repeats(count.unsigned_abs())?, out)
     } else if wanted >= len {
         let set = tx.peek_view::<Set>(key)?.expect("it was found before");
         out.array(len);
@@ -90,24 +91,24 @@ pub(super) fn srandmember(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) 
 
 /// Each draw among all members.
 fn with_repetition(tx: &mut Tx<'_>, key: &[u8], count: usize, out: &mut Reply<'_>) -> CmdResult {
+    let mut random = Random::new(tx.random());
+    let set = tx.peek_view::<Set>(key)?.expect("it was found before");
     out.array(count);
-    for _ in 0..count {
-        let random = tx.random();
-        let set = tx.peek_view::<Set>(key)?.expect("it was found before");
-        write_member(out, set.random(random).expect("no set is empty"));
-    }
-    Ok(())
+    write_repeated(out, count, |out| {
+        let member = set.random(random.next_u64());
+        write_member(out, member.expect("no set is empty"));
+    })
 }
 
 /// Many of the members: each is taken with the share of what is wanted among what is left to see. Every sample is as
 /// likely as any other.
 fn dense_sample(tx: &mut Tx<'_>, key: &[u8], count: usize, out: &mut Reply<'_>) -> CmdResult {
-    let mut random = esker_keyspace::Random::new(tx.random());
+    let mut random = Random::new(tx.random());
     let set = tx.peek_view::<Set>(key)?.expect("it was found before");
     let (mut wanted, mut left) = (count, set.len());
     out.array(count);
     set.for_each(|item| {
-        let lot = (u128::from(random.next_u64()) * left as u128 >> 64) as usize;
+        let lot = ((u128::from(random.next_u64()) * left as u128) >> 64) as usize;
         if lot < wanted {
             write_member(out, item);
             wanted -= 1;
@@ -119,7 +120,7 @@ fn dense_sample(tx: &mut Tx<'_>, key: &[u8], count: usize, out: &mut Reply<'_>) 
 
 /// Few of the members: draws until so many different ones were met.
 fn sparse_sample(tx: &mut Tx<'_>, key: &[u8], count: usize, out: &mut Reply<'_>) -> CmdResult {
-    let mut random = esker_keyspace::Random::new(tx.random());
+    let mut random = Random::new(tx.random());
     let set = tx.peek_view::<Set>(key)?.expect("it was found before");
     let mut met = BTreeSet::new();
     out.array(count);

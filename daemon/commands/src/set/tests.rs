@@ -47,6 +47,7 @@ fn as_redis_replies() {
         SRANDMEMBER one 0 => []
         SRANDMEMBER one 5 => ["x"]
         SRANDMEMBER one -3 => ["x" "x" "x"]
+        SRANDMEMBER one -9223372036854775807 => -ERR value is out of range
         SPOP one 0 => []
         SPOP one 5 => ["x"]
         EXISTS one => :0

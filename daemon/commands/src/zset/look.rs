@@ -1,7 +1,7 @@
 //! Looking at members: their number, scores and ranks, some at random, all in steps.
 
 use esker_keyspace::packed::Item;
-use esker_keyspace::{IntText, Tx, Zset};
+use esker_keyspace::{IntText, Random, Tx, Zset};
 use esker_resp::{OutBuf, Reply, parse_u64};
 
 use super::{write_element, write_member};
@@ -9,6 +9,7 @@ use crate::args::Args;
 use crate::double::write_17_digits;
 use crate::error::{CmdError, CmdResult};
 use crate::glob;
+use crate::repeat::{repeats, write_repeated};
 
 pub(super) fn zcard(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) -> CmdResult {
     let zset = tx.view::<Zset>(args.get(1))?;
@@ -166,14 +167,15 @@ fn any(
     with_scores: bool,
     out: &mut Reply<'_>,
 ) -> CmdResult {
+    let many = repeats(many as u64)?;
+    let mut random = Random::new(tx.random());
+    let zset = tx.peek_view::<Zset>(key)?.expect("it was there before");
     write_header(out, many, with_scores);
-    for _ in 0..many {
-        let rank = pick(tx.random(), len);
-        let zset = tx.peek_view::<Zset>(key)?.expect("it was there before");
+    write_repeated(out, many, |out| {
+        let rank = pick(random.next_u64(), len);
         let (score, member) = zset.range(rank, 1, false).next().expect("below the length");
         write_element(out, score, member, with_scores);
-    }
-    Ok(())
+    })
 }
 
 /// Different ranks below `len`, in random order unless they are all.
