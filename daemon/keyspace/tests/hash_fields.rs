@@ -67,7 +67,7 @@ fn random_step(ks: &mut Keyspace, random: &mut Random, now: i64) {
     match choice {
         0..5 => {
             let expiry = [Expiry::Clear, Expiry::Keep, Expiry::At(at)][below(3) as usize];
-            let _ = tx.hash_set(&key, pairs.iter().copied(), expiry, Event::HSet);
+            drop(tx.hash_set(&key, pairs.iter().copied(), expiry, Event::HSet));
         }
         5..8 => drop(tx.hash_expire(&key, names(), at, FieldCondition::Always)),
         8 => drop(tx.hash_persist(&key, names())),
@@ -171,7 +171,6 @@ fn a_transaction_that_may_not_delete_sees_nothing_of_what_is_due() {
     let hash = tx.hash(b"h").expect("a hash").expect("still there");
     assert!(hash.get(b"field:1", UnixMs(NOW + 2)).is_none());
     assert_eq!((hash.live(UnixMs(NOW + 2)), hash.len()), (0, 3));
-    drop(hash);
     tx.finish();
     assert_eq!(ks.len(0), 1);
 }
