@@ -39,8 +39,14 @@ pub fn execute(tx: &mut Tx<'_>, words: &[Vec<u8>], proto: Proto) -> Vec<u8> {
 
 /// Whether the command that these words name may change something.
 pub fn writes(words: &[Vec<u8>]) -> bool {
-    let found = words.first().and_then(|name| TABLE.find(name));
-    found.is_some_and(|found| found.row.is_write())
+    let Some(found) = words.first().and_then(|name| TABLE.find(name)) else {
+        return false;
+    };
+    let sub = words.get(1).filter(|_| found.row.is_container());
+    let found = sub
+        .and_then(|sub| TABLE.find_sub(found, sub))
+        .unwrap_or(found);
+    found.row.is_write()
 }
 
 fn call(tx: &mut Tx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CmdError> {
