@@ -29,12 +29,12 @@ WORK = os.path.join(REPO, "tests", "work", "tcl")
 MUST_PASS = os.path.join(HERE, "must-pass.txt")
 
 # Files of which at least some tests need only commands that exist. Not here: unit/pause, most of which waits for
-# transactions and scripts; unit/querybuf and unit/replybufsize, which look at buffers that are made otherwise here.
+# scripts; unit/querybuf and unit/replybufsize, which look at buffers that are made otherwise here.
 FILES = (
     "unit/dump unit/expire unit/type/string unit/other unit/introspection-2 unit/bitops unit/keyspace unit/scan "
-    "unit/type/incr unit/protocol unit/quit unit/info-command unit/introspection unit/bitfield "
-    "unit/type/list unit/type/list-2 unit/type/list-3 unit/sort "
-    "unit/type/stream unit/type/stream-cgroups unit/type/zset unit/geo"
+    "unit/type/incr unit/protocol unit/quit unit/info-command unit/introspection unit/bitfield unit/type/list "
+    "unit/type/list-2 unit/type/list-3 unit/type/set unit/type/hash unit/type/zset unit/type/stream "
+    "unit/type/stream-cgroups unit/sort unit/geo unit/hyperloglog unit/multi"
 ).split()
 
 # A test without a sign of life for so long hangs; the file is then run again without it. Slow tests need ~45 s.

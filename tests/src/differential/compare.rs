@@ -98,6 +98,7 @@ impl<'a> Pair<'a> {
     fn step(&mut self, step: &Step) -> Outcome {
         match step {
             Step::Call(words) => {
+                self.batch.extend(rules::consumers_before(words));
                 self.batch.push(words.clone());
                 if rules::is_chance(words) {
                     self.flush()?;
@@ -436,7 +437,14 @@ fn keeps_silence(words: &Words) -> bool {
         .unwrap_or_default();
     !matches!(
         first.as_slice(),
-        b"spop" | b"reset" | b"hello" | b"quit" | b"client"
+        b"spop"
+            | b"xclaim"
+            | b"xautoclaim"
+            | b"xreadgroup"
+            | b"reset"
+            | b"hello"
+            | b"quit"
+            | b"client"
     )
 }
 

@@ -133,18 +133,6 @@ pub enum Rule {
     Encoding,
 }
 
-const STREAM_FACTS: &[&str] = &[
-    "length",
-    "last-generated-id",
-    "max-deleted-entry-id",
-    "entries-added",
-    "recorded-first-entry-id",
-    "last-delivered-id",
-    "first-entry",
-    "last-entry",
-    "entries",
-];
-
 const RULES: &[(&str, Rule, &str)] = &[
     ("ttl", Rule::Time, "clocks"),
     ("pttl", Rule::Time, "clocks"),
@@ -395,7 +383,7 @@ const RULES: &[(&str, Rule, &str)] = &[
     ),
     (
         "xinfo|stream",
-        Rule::Facts(STREAM_FACTS),
+        Rule::Facts(super::state::STREAM_FACTS),
         "radix trees are not what it is made of",
     ),
     (
@@ -435,6 +423,27 @@ const RULES: &[(&str, Rule, &str)] = &[
     ),
     ("zrank", Rule::Reworded, "since 7.2 there is WITHSCORE"),
     ("zrevrank", Rule::Reworded, "since 7.2 there is WITHSCORE"),
+    (
+        "xinfo|groups",
+        Rule::Facts(&[
+            "name",
+            "consumers",
+            "pending",
+            "last-delivered-id",
+            "entries-read",
+        ]),
+        "since 7.2 nothing lags behind an empty stream",
+    ),
+    (
+        "xread",
+        Rule::Reworded,
+        "since 7.4 there is `+`, and the error names it",
+    ),
+    (
+        "xreadgroup",
+        Rule::Reworded,
+        "since 7.4 the error for unbalanced lists has other words",
+    ),
     (
         "dump",
         Rule::Payload,
@@ -483,13 +492,14 @@ pub fn is_chance(words: &[Vec<u8>]) -> bool {
         .is_some_and(|word| word.eq_ignore_ascii_case(b"spop"))
 }
 
-/// SORT … BY a pattern without `*`.
+/// SORT … BY a pattern without `*`, or BY texts, of which most are missing and then all the same.
 pub fn sorts_by_nothing(words: &[Vec<u8>]) -> bool {
+    let alpha = words.iter().any(|word| word.eq_ignore_ascii_case(b"alpha"));
     let by = words
         .iter()
         .position(|word| word.eq_ignore_ascii_case(b"by"));
     by.and_then(|at| words.get(at + 1))
-        .is_some_and(|pattern| !pattern.contains(&b'*'))
+        .is_some_and(|pattern| alpha || !pattern.contains(&b'*'))
 }
 
 /// The order that nothing decides would be kept in a list.
@@ -507,4 +517,34 @@ pub fn removes_too_many(words: &[Vec<u8>]) -> bool {
         .first()
         .is_some_and(|word| word.eq_ignore_ascii_case(b"lrem"))
         && words.iter().any(|word| word == b"-9223372036854775808")
+}
+
+/// Since 7.2 a claim and a read create their consumer whether there is something for it or not: with these calls before,
+/// both sides have it.
+pub fn consumers_before(words: &[Vec<u8>]) -> Vec<Vec<Vec<u8>>> {
+    let create = |key: &[u8], group: &[u8], consumer: &[u8]| {
+        let call = [
+            b"XGROUP".as_slice(),
+            b"CREATECONSUMER",
+            key,
+            group,
+            consumer,
+        ];
+        call.map(<[u8]>::to_vec).to_vec()
+    };
+    let is = |word: &Vec<u8>, name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+    match words {
+        [name, key, group, consumer, ..] if is(name, "xclaim") || is(name, "xautoclaim") => {
+            vec![create(key, group, consumer)]
+        }
+        [name, _, group, consumer, rest @ ..] if is(name, "xreadgroup") => {
+            let streams = rest.iter().position(|word| is(word, "streams"));
+            let streams = streams.map_or(&[][..], |at| &rest[at + 1..]);
+            let keys = &streams[..streams.len() / 2];
+            keys.iter()
+                .map(|key| create(key, group, consumer))
+                .collect()
+        }
+        _ => Vec::new(),
+    }
 }

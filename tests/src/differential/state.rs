@@ -30,7 +30,7 @@ fn words(before: &[&str], key: &[u8], after: &[&str]) -> Vec<Vec<u8>> {
 /// What XINFO STREAM … FULL says in 7.0 and in 8.0 alike; times are compared with slack.
 /// Consumers are not among them: since 7.2 a command that finds nothing has created its consumer. Nor are counts of what
 /// a group has read: since 7.2 they are found anew where the group is behind the first entry.
-const STREAM_FACTS: &[&str] = &[
+pub const STREAM_FACTS: &[&str] = &[
     "length",
     "last-generated-id",
     "max-deleted-entry-id",
