@@ -108,8 +108,8 @@ pub(super) fn expiring(cursor: &mut Cursor<'_>, relative: bool) -> Result<Read, 
     })
 }
 
-/// A listpack of fields, values and expiries, 0 for none. Before that form was final the earliest expiry did not come
-/// first.
+/// A listpack of fields, values and expiries by expiry, 0 for none, which comes last. Before that form was final the
+/// earliest expiry did not stand in front.
 pub(super) fn listpack_expiring(cursor: &mut Cursor<'_>, minimum: bool) -> Result<Read, Fault> {
     if minimum {
         cursor.u64()?;
@@ -120,6 +120,7 @@ pub(super) fn listpack_expiring(cursor: &mut Cursor<'_>, minimum: bool) -> Resul
     }
     written(|out| {
         let mut items = packed.items();
+        let mut latest = 0;
         while let (Some(field), Some(value), Some(expire_at)) =
             (items.next(), items.next(), items.next())
         {
@@ -127,6 +128,11 @@ pub(super) fn listpack_expiring(cursor: &mut Cursor<'_>, minimum: bool) -> Resul
                 .int()
                 .and_then(|at| u64::try_from(at).ok())
                 .ok_or(Fault::Invalid("a field expires at an impossible time"))?;
+            let rank = expire_at.wrapping_sub(1);
+            if rank < latest {
+                return Err(Fault::Invalid("the fields of a hash are out of order"));
+            }
+            latest = rank;
             let value = value.bytes(&mut IntText::default()).to_vec();
             out.add(expire_at, Cow::Owned(field.to_vec()), &value)?;
         }

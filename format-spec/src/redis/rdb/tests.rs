@@ -36,6 +36,41 @@ fn footer_is_checked_first() {
     assert_eq!(load(&newer), Err(Fault::UnknownVersion(13)));
 }
 
+/// Fields that expire are written as they lie, and only if they lie in the order of their expiries.
+#[test]
+fn packed_fields_that_expire() {
+    use crate::native::value::{Fields, KIND_HASH_PACKED_TTL};
+    use crate::redis::listpack::{Builder, Item};
+    let dump = |fields: &[(&[u8], i64)]| {
+        let mut builder = Builder::new();
+        for (field, at) in fields {
+            builder.push(Item::Bytes(field));
+            builder.push(Item::Bytes(b"v"));
+            builder.push(Item::Int(*at));
+        }
+        dump_collection(KIND_HASH_PACKED_TTL, &builder.finish())
+    };
+    let fields: &[(&[u8], i64)] = &[(b"a", 1), (b"b", 5), (b"c", 0)];
+    let payload = dump(fields).expect("in order");
+    assert_eq!(payload[0], TYPE_HASH_LISTPACK_EXPIRING);
+    assert_eq!(
+        u16::from(payload[payload.len() - FOOTER_BYTES]),
+        VERSION_HASH_EXPIRING
+    );
+    let Ok(DumpValue::Collection { bytes, .. }) = load(&payload) else {
+        panic!("a hash");
+    };
+    let read: Vec<(&[u8], i64)> = Fields::new(&bytes)
+        .map(|field| field.expect("a field"))
+        .map(|field| (field.field, field.expire_at as i64))
+        .collect();
+    assert_eq!(read, fields);
+    assert!(dump(&[(b"a", 0), (b"b", 5)]).is_err());
+    assert!(dump(&[(b"a", 6), (b"b", 5)]).is_err());
+    let plain = dump(&[(b"a", 0)]).expect("in order");
+    assert_eq!(plain[0], TYPE_HASH);
+}
+
 proptest! {
     #[test]
     fn load_gives_what_was_dumped(value in proptest::collection::vec(any::<u8>(), 0..300), repeat in 1usize..100) {

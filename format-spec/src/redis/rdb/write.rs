@@ -162,14 +162,20 @@ impl Writer<'_> {
         const BAD_EXPIRY: Fault = Fault::Invalid("a field expires at an impossible time");
         let expiry = |item: Item<'_>| item.int().and_then(|at| u64::try_from(at).ok());
         let count = listpack::validate(listpack)?;
-        let mut earliest = u64::MAX;
+        let (mut earliest, mut latest) = (u64::MAX, 0);
         for item in listpack::Reader::new(listpack)?.skip(2).step_by(3) {
-            match expiry(item?).ok_or(BAD_EXPIRY)? {
-                0 => {}
-                at => earliest = earliest.min(at),
+            // None counts as the latest.
+            let at = match expiry(item?).ok_or(BAD_EXPIRY)? {
+                0 => u64::MAX,
+                at => at,
+            };
+            if at < latest {
+                return Err(Fault::Invalid("the fields of a hash are out of order"));
             }
+            latest = at;
+            earliest = earliest.min(at);
         }
-        if count % 3 != 0 {
+        if !count.is_multiple_of(3) {
             return Err(Fault::Invalid("a field without a value or an expiry"));
         }
         if earliest != u64::MAX {
