@@ -1,6 +1,6 @@
 //! Replies as redis-server 8.0.6 gives them.
 
-use crate::testing::check_script;
+use crate::testing::{Store, check_script};
 
 #[test]
 fn as_redis_replies() {
@@ -205,4 +205,45 @@ fn as_redis_replies() {
         DBSIZE a => -ERR wrong number of arguments for 'dbsize' command
         "#,
     );
+}
+
+/// What other servers dumped: server, key, payload in hexadecimal.
+const FOREIGN: &str = include_str!("../../../../format-spec/golden/foreign/payloads.txt");
+
+#[test]
+fn values_of_other_servers_are_restored_and_copied() {
+    for line in FOREIGN.lines() {
+        let (name, hex) = line.rsplit_once(' ').expect("name and payload");
+        let bytes = hex.as_bytes().chunks(2);
+        let escape = |pair| format!("\\x{}", std::str::from_utf8(pair).expect("digits"));
+        let payload: String = bytes.map(escape).collect();
+        let kind = match name.rsplit([' ', '-']).next().expect("a key") {
+            "number" => "string",
+            "ints" => "set",
+            "expiring" => "hash",
+            kind => kind,
+        };
+        let mut store = Store::new();
+        let mut is = |line: String, reply: &str| assert_eq!(store.run(&line), reply, "{name}");
+        is(format!("RESTORE k 0 \"{payload}\""), "OK");
+        is("TYPE k".into(), kind);
+        is("PTTL k".into(), ":-1");
+        is(
+            format!("RESTORE k 0 \"{payload}\""),
+            "-BUSYKEY Target key name already exists.",
+        );
+        is(format!("RESTORE k 1000 \"{payload}\" REPLACE"), "OK");
+        is("PTTL k".into(), ":1000");
+        is("COPY k copy".into(), ":1");
+        is("TYPE copy".into(), kind);
+        is("PTTL copy".into(), ":1000");
+        is("DEL k".into(), ":1");
+        is("TYPE copy".into(), kind);
+        is(format!("RESTORE copy 1 \"{payload}\" ABSTTL REPLACE"), "OK");
+        is("EXISTS copy".into(), ":0");
+        is(
+            format!("RESTORE k 0 \"{payload}.\""),
+            "-ERR DUMP payload version or checksum are wrong",
+        );
+    }
 }
