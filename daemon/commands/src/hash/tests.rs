@@ -345,3 +345,50 @@ fn what_is_due_is_absent_and_goes_with_the_next_command() {
         assert_eq!(store.run("HRANDFIELD h"), "nil");
     }
 }
+
+/// What subscribers hear of each command, in order.
+#[test]
+fn events_have_the_names_and_the_order_of_redis() {
+    let script = [
+        ("HSET h a 1 b 2", "hset"),
+        ("HSETNX h a 1", ""),
+        ("HINCRBY h a 1", "hincrby"),
+        ("HINCRBYFLOAT h a 1", "hincrbyfloat"),
+        ("HEXPIRE h 100 FIELDS 2 a b", "hexpire"),
+        ("HEXPIRE h 100 NX FIELDS 2 a b", ""),
+        ("HPERSIST h FIELDS 2 a zz", "hpersist"),
+        ("HPERSIST h FIELDS 1 a", ""),
+        ("HGETEX h FIELDS 1 a", ""),
+        ("HGETEX h EX 100 FIELDS 2 a zz", "hexpire"),
+        ("HGETEX h PERSIST FIELDS 2 a b", "hpersist"),
+        ("HGETEX h PERSIST FIELDS 1 a", ""),
+        ("HGETEX h EXAT 1 FIELDS 1 b", "hdel"),
+        ("HDEL h zz", ""),
+        ("HGETDEL h FIELDS 2 a zz", "hdel del"),
+        ("HSETEX h EX 100 FIELDS 1 c d", "hset hexpire"),
+        ("HSETEX h KEEPTTL FIELDS 1 c d", "hset"),
+        ("HSETEX h FNX FIELDS 1 c d", ""),
+        ("HSETEX h EXAT 1 FIELDS 1 c d", "hset hdel del"),
+        ("HSETEX h EXAT 1 FIELDS 1 c d", "hset hdel del"),
+        ("HSET h a 1 b 2", "hset"),
+        ("HEXPIRE h 0 FIELDS 2 a b", "hdel del"),
+        ("HSETEX h PX 5 FIELDS 2 a 1 b 2", "hset hexpire"),
+    ];
+    let mut store = Store::new();
+    store.keyspace.touched_mut().set_listening(true);
+    let mut heard = |store: &mut Store, line: &str| {
+        store.run(line);
+        let mut list = Vec::new();
+        store.keyspace.touched_mut().take_into(&mut list);
+        let names: Vec<_> = list
+            .iter()
+            .filter_map(|touched| touched.event.name())
+            .collect();
+        names.join(" ")
+    };
+    for (line, want) in script {
+        assert_eq!(heard(&mut store, line), want, "{line}");
+    }
+    store.now += 6;
+    assert_eq!(heard(&mut store, "HGET h a"), "hexpired del");
+}
