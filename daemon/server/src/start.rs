@@ -162,8 +162,13 @@ fn enter_directory(settings: &Settings) -> Result<PathBuf, StartError> {
     Ok(here.join(&settings.persistence.appenddirname))
 }
 
-/// Limits that the settings need and the process may not have.
+/// Limits that the settings need and the process may not have, and what it must not have.
 fn prepare_process(settings: &Settings) {
+    if settings.process.disable_thp
+        && let Err(error) = real::process::disable_huge_pages()
+    {
+        tracing::warn!(%error, "huge pages could not be disabled");
+    }
     let wanted = u64::from(settings.clients.maxclients) + crate::config::OWN_FILES;
     match real::process::raise_open_files(wanted) {
         Ok(limit) if limit < wanted => {

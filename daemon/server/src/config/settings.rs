@@ -250,6 +250,8 @@ pub struct Process {
     /// Cron turns per second.
     pub hz: u32,
     pub daemonize: bool,
+    /// No huge pages for this process.
+    pub disable_thp: bool,
     /// Empty: none, except that a daemonized server writes `/var/run/redis.pid` as Redis does.
     pub pidfile: String,
     pub supervised: Supervised,
@@ -267,6 +269,7 @@ impl Default for Process {
             databases: 16,
             hz: 10,
             daemonize: false,
+            disable_thp: true,
             pidfile: String::new(),
             supervised: Supervised::No,
             loglevel: LogLevel::Notice,

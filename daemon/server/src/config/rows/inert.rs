@@ -118,13 +118,6 @@ pub const ROWS: &[Row] = &[
     )
     .check(title_template),
     Row::inert(
-        "disable-thp",
-        BOOL,
-        "yes",
-        "huge pages hurt a server that forks, and this one does not",
-    )
-    .immutable(),
-    Row::inert(
         "syslog-ident",
         Shape::Text,
         "redis",

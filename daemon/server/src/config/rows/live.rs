@@ -97,6 +97,9 @@ pub const ROWS: &[Row] = &[
     })
     .doc("Turns of the background work per second, 1 to 500."),
     Row::bool("daemonize", boolean!(process.daemonize)).immutable().doc("Runs in the background."),
+    Row::bool("disable-thp", boolean!(process.disable_thp))
+        .immutable()
+        .doc("Keeps the process from huge pages, which take memory that it does not use."),
     Row::text("pidfile", text!(process.pidfile)).immutable().doc("Where the process id is written."),
     Row::word("supervised", Supervised::WORDS, word!(Supervised, process.supervised))
         .immutable()
