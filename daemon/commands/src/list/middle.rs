@@ -4,6 +4,7 @@ use esker_keyspace::value::{List, Side};
 use esker_keyspace::{ListSetError, Tx};
 use esker_resp::Reply;
 
+use super::negatable;
 use crate::args::Args;
 use crate::error::{CmdError, CmdResult};
 
@@ -45,15 +46,7 @@ pub(super) fn linsert(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) -> C
 }
 
 pub(super) fn lrem(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) -> CmdResult {
-    let count = args.int(2)?;
-    // Its opposite must be a number too.
-    if count == i64::MIN {
-        return Err(CmdError::text(format_args!(
-            "value is out of range, value must between {} and {}",
-            -i64::MAX,
-            i64::MAX
-        )));
-    }
+    let count = negatable(args.get(2))?;
     let removed = tx.list_remove(args.get(1), count, args.get(3))?;
     out.integer(removed as i64);
     Ok(())

@@ -8,7 +8,7 @@ mod read;
 
 use esker_keyspace::packed::Item;
 use esker_keyspace::value::End;
-use esker_resp::Reply;
+use esker_resp::{Reply, parse_i64};
 
 use crate::Row;
 use crate::arg::{Arg, double, integer, key, one_of, string, word};
@@ -220,6 +220,18 @@ fn end_of(arg: &[u8]) -> Result<End, CmdError> {
         Ok(End::Right)
     } else {
         Err(CmdError::Syntax)
+    }
+}
+
+/// An integer whose sign says from which end: the smallest one has no counterpart and is refused.
+fn negatable(arg: &[u8]) -> Result<i64, CmdError> {
+    match parse_i64(arg).ok_or(CmdError::NotInteger)? {
+        i64::MIN => Err(CmdError::text(format_args!(
+            "value is out of range, value must between {} and {}",
+            -i64::MAX,
+            i64::MAX
+        ))),
+        number => Ok(number),
     }
 }
 

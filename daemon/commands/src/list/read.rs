@@ -6,7 +6,7 @@ use esker_keyspace::value::{End, List, Needle, Way};
 use esker_keyspace::{Tx, index_in, range_in};
 use esker_resp::{Reply, parse_i64};
 
-use super::write_element;
+use super::{negatable, write_element};
 use crate::args::Args;
 use crate::error::{CmdError, CmdResult};
 
@@ -94,12 +94,7 @@ fn limit(arg: &[u8], otherwise: &'static str) -> Result<usize, CmdError> {
 }
 
 fn parse_rank(arg: &[u8]) -> Result<i64, CmdError> {
-    match parse_i64(arg).ok_or(CmdError::NotInteger)? {
-        i64::MIN => Err(CmdError::text(format_args!(
-            "value is out of range, value must between {} and {}",
-            -i64::MAX,
-            i64::MAX
-        ))),
+    match negatable(arg)? {
         0 => Err(CmdError::text(
             "RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start \
              from the end of the list",

@@ -58,6 +58,7 @@ fn elements_are_found_and_changed_in_the_middle() {
         LRANGE l 0 -1 => ["a" "x" "b" "c" "a" "2" "y" "a"]
         LREM l -2 a => :2
         LREM l 0 zz => :0
+        LREM l -9223372036854775808 a => -ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807
         LTRIM l 1 -2 => OK
         LRANGE l 0 -1 => ["x" "b" "c" "2"]
         LTRIM l 5 9 => OK
