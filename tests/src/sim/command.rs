@@ -20,6 +20,26 @@ pub enum Expiry {
     At(i64),
 }
 
+/// A change inside of a collection. It creates the key; on a value of another type it does nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    ListPush {
+        left: bool,
+        values: Vec<Vec<u8>>,
+    },
+    ListPop {
+        left: bool,
+        count: usize,
+    },
+    SetAdd(Vec<Vec<u8>>),
+    SetRemove(Vec<u8>),
+    /// Scores are whole numbers, so that they can be compared.
+    ZsetAdd(Vec<(i32, Vec<u8>)>),
+    ZsetRemove(Vec<u8>),
+    HashSet(Vec<(Vec<u8>, Vec<u8>)>),
+    HashRemove(Vec<u8>),
+}
+
 /// One change. The database is the client's own unless a field says otherwise.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Command {
@@ -70,6 +90,10 @@ pub enum Command {
     },
     FlushDb,
     FlushAll,
+    Collection {
+        key: Key,
+        change: Change,
+    },
 }
 
 /// What one client asks for in one piece: all of it happens or nothing.
@@ -116,6 +140,9 @@ fn draw_big(options: &Options, rng: &mut Rng) -> Vec<Command> {
 }
 
 fn draw_command(options: &Options, now: i64, rng: &mut Rng) -> Command {
+    if rng.one_in(3) {
+        return draw_collection(options, rng);
+    }
     let key = draw_key(options, rng);
     match rng.below(100) {
         0..40 => Command::Set {
@@ -166,6 +193,48 @@ fn draw_command(options: &Options, now: i64, rng: &mut Rng) -> Command {
         99 if rng.one_in(4) => Command::FlushAll,
         _ => Command::Del { key },
     }
+}
+
+/// A key usually stays with one type, so that collections grow.
+fn draw_collection(options: &Options, rng: &mut Rng) -> Command {
+    let number = rng.below(options.keys);
+    let key = format!("k{number}").into_bytes();
+    let kind = if rng.one_in(10) {
+        rng.below(4)
+    } else {
+        number % 4
+    };
+    let element = |rng: &mut Rng| {
+        let number = rng.below(300);
+        let long = if number.is_multiple_of(9) { 70 } else { 0 };
+        format!("e{number}{}", "x".repeat(long)).into_bytes()
+    };
+    let one = element(rng);
+    let count = if rng.one_in(6) { 30 } else { 1 + rng.below(3) };
+    let few: Vec<Vec<u8>> = (0..count).map(|_| element(rng)).collect();
+    let (removes, left) = (rng.one_in(4), rng.one_in(2));
+    let change = match (kind, removes) {
+        (0, false) => Change::ListPush { left, values: few },
+        (0, true) => Change::ListPop {
+            left,
+            count: 1 + rng.below(4) as usize,
+        },
+        (1, false) => Change::SetAdd(few),
+        (1, true) => Change::SetRemove(one),
+        (2, false) => {
+            let scored = few
+                .into_iter()
+                .map(|member| (rng.below(40) as i32 - 20, member));
+            Change::ZsetAdd(scored.collect())
+        }
+        (2, true) => Change::ZsetRemove(one),
+        (_, false) => {
+            let pairs = few.into_iter().map(|field| (field, element(rng)));
+            Change::HashSet(pairs.collect())
+        }
+        (_, true) => Change::HashRemove(one),
+    };
+    Command::Collection { key, change }
 }
 
 pub fn draw_key(options: &Options, rng: &mut Rng) -> Key {
@@ -239,6 +308,7 @@ impl fmt::Debug for Command {
             Command::SwapDb { first, second } => write!(f, "SWAPDB {first} {second}"),
             Command::FlushDb => f.write_str("FLUSHDB"),
             Command::FlushAll => f.write_str("FLUSHALL"),
+            Command::Collection { key, change } => write!(f, "{} {change:?}", text(key)),
         }
     }
 }

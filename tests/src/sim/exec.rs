@@ -1,13 +1,18 @@
 //! The simulated clients' requests, executed through the one door of the real keyspace, and its state read back.
 
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use esker_format::UnixMs;
-use esker_keyspace::entry::{StrInput, StrRef};
-use esker_keyspace::{Expiry as KeyExpiry, Keyspace, Outcome, Tx};
+use esker_keyspace::entry::{Entry, StrInput, StrRef};
+use esker_keyspace::touched::Event;
+use esker_keyspace::value::{End, Way};
+use esker_keyspace::{
+    Collection, Expiry as KeyExpiry, Keyspace, Outcome, Tx, Value as Stored, WrongType, ZaddRule,
+};
 
-use super::command::{Command, Expiry, Request};
-use super::model::{Model, Value};
+use super::command::{Change, Command, Expiry, Request};
+use super::model::{Content, Model, Value};
 
 /// Executes a request as one transaction.
 pub fn execute(keyspace: &mut Keyspace, request: &Request, now: i64) -> Outcome {
@@ -34,12 +39,11 @@ fn execute_command(tx: &mut Tx<'_>, db: u32, command: &Command) {
             tx.del(key);
         }
         Command::Append { key, bytes } => {
-            tx.append(key, bytes).expect("every value is a string");
+            let _refused = tx.append(key, bytes).is_err();
         }
         Command::SetRange { key, offset, bytes } => {
             if !bytes.is_empty() {
-                tx.set_range(key, *offset, bytes)
-                    .expect("every value is a string");
+                let _refused = tx.set_range(key, *offset, bytes).is_err();
             }
         }
         Command::IncrBy { key, by } => {
@@ -71,7 +75,51 @@ fn execute_command(tx: &mut Tx<'_>, db: u32, command: &Command) {
         Command::FlushAll => {
             tx.flush_all();
         }
+        Command::Collection { key, change } => {
+            let _refused = execute_change(tx, key, change).is_err();
+        }
     }
+}
+
+fn execute_change(tx: &mut Tx<'_>, key: &[u8], change: &Change) -> Result<(), WrongType> {
+    fn slices(words: &[Vec<u8>]) -> impl ExactSizeIterator<Item = &[u8]> + Clone {
+        words.iter().map(Vec::as_slice)
+    }
+    let end = |left| if left { End::Left } else { End::Right };
+    match change {
+        Change::ListPush { left, values } => {
+            tx.list_push(key, end(*left), slices(values), true)?;
+        }
+        Change::ListPop { left, count } => {
+            tx.list_pop(key, end(*left), *count, |_, _| {})?;
+        }
+        Change::SetAdd(members) => {
+            tx.set_add(key, slices(members))?;
+        }
+        Change::SetRemove(member) => {
+            tx.set_remove(key, std::iter::once(member.as_slice()))?;
+        }
+        Change::ZsetAdd(members) => {
+            let pairs: Vec<(f64, &[u8])> = members
+                .iter()
+                .map(|(score, member)| (f64::from(*score), member.as_slice()))
+                .collect();
+            tx.zset_add(key, &pairs, ZaddRule::default())?;
+        }
+        Change::ZsetRemove(member) => {
+            tx.zset_remove(key, std::iter::once(member.as_slice()))?;
+        }
+        Change::HashSet(pairs) => {
+            let pairs = pairs
+                .iter()
+                .map(|(field, value)| (field.as_slice(), value.as_slice()));
+            tx.hash_set(key, pairs, KeyExpiry::Clear, Event::HSet)?;
+        }
+        Change::HashRemove(field) => {
+            tx.hash_remove(key, std::iter::once(field.as_slice()))?;
+        }
+    }
+    Ok(())
 }
 
 /// The state that a client can see at `now`.
@@ -80,35 +128,63 @@ pub fn visible_state(keyspace: &mut Keyspace, now: i64) -> Model {
     for db in 0..keyspace.databases() {
         let mut tx = keyspace.tx(db, UnixMs(now));
         tx.for_each(|entry| {
-            let value = entry.str().expect("every value is a string");
-            let bytes = match value {
-                StrRef::Int(number) => number.to_string().into_bytes(),
-                StrRef::Bytes(bytes) => bytes.to_vec(),
-                StrRef::Blob(blob) => blob.to_vec(),
-            };
+            let content = content_of(entry);
             let expire_at = entry.expire_at().map(|at| at.0);
-            model.insert(
-                db,
-                entry.key().to_vec(),
-                Value {
-                    bytes: Arc::new(bytes),
-                    expire_at,
-                },
-            );
+            model.insert(db, entry.key().to_vec(), Value { content, expire_at });
         });
         tx.finish();
     }
     model
 }
 
-/// A GET; what it found, and what the reply depends on.
+fn string_of(value: StrRef<'_>) -> Vec<u8> {
+    match value {
+        StrRef::Int(number) => number.to_string().into_bytes(),
+        StrRef::Bytes(bytes) => bytes.to_vec(),
+        StrRef::Blob(blob) => blob.to_vec(),
+    }
+}
+
+fn content_of(entry: &Entry) -> Content {
+    if let Some(value) = entry.str() {
+        return Content::String(Arc::new(string_of(value)));
+    }
+    let value = entry.value().expect("what is no string is a collection");
+    match &*value {
+        Stored::List(list) => {
+            let mut values = VecDeque::new();
+            list.for_each(0, list.elements(), Way::Forward, |item| {
+                values.push_back(item.to_vec());
+            });
+            Content::List(values)
+        }
+        Stored::Set(set) => {
+            let mut members = BTreeSet::new();
+            set.for_each(|item| assert!(members.insert(item.to_vec()), "a member is there once"));
+            Content::Set(members)
+        }
+        Stored::Zset(zset) => {
+            let scored = zset.iter();
+            Content::Zset(
+                scored
+                    .map(|(score, item)| (item.to_vec(), score as i32))
+                    .collect(),
+            )
+        }
+        Stored::Hash(hash) => {
+            let mut fields = BTreeMap::new();
+            hash.for_each(UnixMs(i64::MIN), |field| {
+                fields.insert(field.name.to_vec(), field.value.to_vec());
+            });
+            Content::Hash(fields)
+        }
+        Stored::Stream(_) => unreachable!("the simulator makes no streams"),
+    }
+}
+
+/// A GET; what it found if that is a string, and what the reply depends on.
 pub fn read(keyspace: &mut Keyspace, db: u32, key: &[u8], now: i64) -> (Option<Vec<u8>>, Outcome) {
     let mut tx = keyspace.tx(db, UnixMs(now));
-    let found = match tx.string(key).expect("every value is a string") {
-        None => None,
-        Some(StrRef::Int(number)) => Some(number.to_string().into_bytes()),
-        Some(StrRef::Bytes(bytes)) => Some(bytes.to_vec()),
-        Some(StrRef::Blob(blob)) => Some(blob.to_vec()),
-    };
+    let found = tx.string(key).ok().flatten().map(string_of);
     (found, tx.finish())
 }

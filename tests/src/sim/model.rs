@@ -4,19 +4,111 @@
 //! An expired key is logically absent: every command that meets one removes it first, and two states are compared
 //! without the keys that have expired by then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::command::{Command, Expiry, Key, Request};
+use super::command::{Change, Command, Expiry, Key, Request};
+
+/// A value of any type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    String(Arc<Vec<u8>>),
+    List(VecDeque<Vec<u8>>),
+    Set(BTreeSet<Vec<u8>>),
+    /// Scores by member.
+    Zset(BTreeMap<Vec<u8>, i32>),
+    Hash(BTreeMap<Vec<u8>, Vec<u8>>),
+}
 
 /// A value with its expiry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Value {
-    pub bytes: Arc<Vec<u8>>,
+    pub content: Content,
     pub expire_at: Option<i64>,
 }
 
+impl Content {
+    fn is_empty(&self) -> bool {
+        match self {
+            Content::String(_) => false,
+            Content::List(list) => list.is_empty(),
+            Content::Set(set) => set.is_empty(),
+            Content::Zset(zset) => zset.is_empty(),
+            Content::Hash(hash) => hash.is_empty(),
+        }
+    }
+
+    /// What a change makes of it; nothing if it is of another type.
+    fn change(&mut self, change: &Change) {
+        match (self, change) {
+            (Content::List(list), Change::ListPush { left, values }) => {
+                for value in values.iter().cloned() {
+                    if *left {
+                        list.push_front(value);
+                    } else {
+                        list.push_back(value);
+                    }
+                }
+            }
+            (Content::List(list), Change::ListPop { left, count }) => {
+                for _ in 0..*count {
+                    let _gone = if *left {
+                        list.pop_front()
+                    } else {
+                        list.pop_back()
+                    };
+                }
+            }
+            (Content::Set(set), Change::SetAdd(members)) => set.extend(members.iter().cloned()),
+            (Content::Set(set), Change::SetRemove(member)) => {
+                set.remove(member);
+            }
+            (Content::Zset(zset), Change::ZsetAdd(members)) => {
+                zset.extend(
+                    members
+                        .iter()
+                        .map(|(score, member)| (member.clone(), *score)),
+                );
+            }
+            (Content::Zset(zset), Change::ZsetRemove(member)) => {
+                zset.remove(member);
+            }
+            (Content::Hash(hash), Change::HashSet(pairs)) => hash.extend(pairs.iter().cloned()),
+            (Content::Hash(hash), Change::HashRemove(field)) => {
+                hash.remove(field);
+            }
+            _ => {}
+        }
+    }
+
+    /// An empty value of the type that a change is about; `None` if the change creates nothing.
+    fn created_by(change: &Change) -> Option<Content> {
+        match change {
+            Change::ListPush { .. } => Some(Content::List(VecDeque::new())),
+            Change::SetAdd(_) => Some(Content::Set(BTreeSet::new())),
+            Change::ZsetAdd(_) => Some(Content::Zset(BTreeMap::new())),
+            Change::HashSet(_) => Some(Content::Hash(BTreeMap::new())),
+            _ => None,
+        }
+    }
+}
+
 impl Value {
+    /// The string; `None` if it is of another type.
+    pub fn string(&self) -> Option<&Arc<Vec<u8>>> {
+        match &self.content {
+            Content::String(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    fn string_mut(&mut self) -> Option<&mut Arc<Vec<u8>>> {
+        match &mut self.content {
+            Content::String(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
     fn is_expired(&self, now: i64) -> bool {
         self.expire_at.is_some_and(|at| at < now)
     }
@@ -98,6 +190,7 @@ impl Model {
             Command::SwapDb { first, second } => self.dbs.swap(*first as usize, *second as usize),
             Command::FlushDb => self.db(db).clear(),
             Command::FlushAll => self.dbs.iter_mut().for_each(BTreeMap::clear),
+            Command::Collection { key, change } => self.change(db, key, change, now),
         }
     }
 
@@ -113,6 +206,23 @@ impl Model {
         db.get_mut(key)
     }
 
+    /// A collection that becomes empty is gone.
+    fn change(&mut self, db: u32, key: &Key, change: &Change, now: i64) {
+        if self.present(db, key, now).is_none() {
+            let Some(content) = Content::created_by(change) else {
+                return;
+            };
+            let expire_at = None;
+            self.db(db)
+                .insert(key.clone(), Value { content, expire_at });
+        }
+        let value = self.present(db, key, now).expect("was just made sure of");
+        value.content.change(change);
+        if value.content.is_empty() {
+            self.db(db).remove(key);
+        }
+    }
+
     fn set(&mut self, db: u32, key: &Key, bytes: &Arc<Vec<u8>>, expiry: &Expiry, now: i64) {
         let expire_at = match expiry {
             Expiry::Clear => None,
@@ -122,7 +232,7 @@ impl Model {
         self.db(db).insert(
             key.clone(),
             Value {
-                bytes: Arc::clone(bytes),
+                content: Content::String(Arc::clone(bytes)),
                 expire_at,
             },
         );
@@ -130,7 +240,11 @@ impl Model {
 
     fn append(&mut self, db: u32, key: &Key, bytes: &[u8], now: i64) {
         match self.present(db, key, now) {
-            Some(value) => Arc::make_mut(&mut value.bytes).extend_from_slice(bytes),
+            Some(value) => {
+                if let Some(string) = value.string_mut() {
+                    Arc::make_mut(string).extend_from_slice(bytes);
+                }
+            }
             None => self.insert_plain(db, key, bytes.to_vec()),
         }
     }
@@ -143,7 +257,10 @@ impl Model {
             self.insert_plain(db, key, Vec::new());
         }
         let value = self.present(db, key, now).expect("was just made sure of");
-        let target = Arc::make_mut(&mut value.bytes);
+        let Some(string) = value.string_mut() else {
+            return;
+        };
+        let target = Arc::make_mut(string);
         if target.len() < offset + bytes.len() {
             target.resize(offset + bytes.len(), 0);
         }
@@ -153,8 +270,10 @@ impl Model {
     fn incr_by(&mut self, db: u32, key: &Key, by: i64, now: i64) {
         match self.present(db, key, now) {
             Some(value) => {
-                if let Some(sum) = integer(&value.bytes).and_then(|number| number.checked_add(by)) {
-                    value.bytes = Arc::new(sum.to_string().into_bytes());
+                if let Some(string) = value.string_mut()
+                    && let Some(sum) = integer(string).and_then(|number| number.checked_add(by))
+                {
+                    *string = Arc::new(sum.to_string().into_bytes());
                 }
             }
             None => self.insert_plain(db, key, by.to_string().into_bytes()),
@@ -192,7 +311,7 @@ impl Model {
         self.db(db).insert(
             key.clone(),
             Value {
-                bytes: Arc::new(bytes),
+                content: Content::String(Arc::new(bytes)),
                 expire_at: None,
             },
         );
@@ -225,13 +344,13 @@ fn integer(bytes: &[u8]) -> Option<i64> {
 fn show(value: Option<&Value>) -> String {
     match value {
         None => "absent".to_owned(),
-        Some(value) => {
-            let head = String::from_utf8_lossy(&value.bytes[..value.bytes.len().min(12)]);
-            format!(
-                "{head:?}({} bytes, expires {:?})",
-                value.bytes.len(),
-                value.expire_at
-            )
-        }
+        Some(value) => match value.string() {
+            Some(bytes) => {
+                let head = String::from_utf8_lossy(&bytes[..bytes.len().min(12)]);
+                let (length, at) = (bytes.len(), value.expire_at);
+                format!("{head:?}({length} bytes, expires {at:?})")
+            }
+            None => format!("{value:?}"),
+        },
     }
 }

@@ -137,7 +137,8 @@ impl Store {
         let expected = history
             .head()
             .value(db, key, now)
-            .map(|value| value.bytes.to_vec());
+            .and_then(|value| value.string())
+            .map(|bytes| bytes.to_vec());
         if found != expected {
             let key = String::from_utf8_lossy(key);
             return fail(format!(
@@ -147,7 +148,8 @@ impl Store {
         // A reply that waits for what it depends on reveals nothing that a crash could take back.
         if self.persist.log_state() == LogState::On {
             let kept = history.state_until(outcome.depends_lsn);
-            if kept.value(db, key, now).map(|value| value.bytes.to_vec()) != found {
+            let kept = kept.value(db, key, now).and_then(|value| value.string());
+            if kept.map(|bytes| bytes.to_vec()) != found {
                 let key = String::from_utf8_lossy(key);
                 return fail(format!(
                     "a read of {key} in {db} shows more than position {}",
