@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 
 use common::{Memory, Seen, complete, judge, samples};
 use esker_format::crc::Seed;
-use esker_format::native::audit::Tail;
-use esker_format::native::entry::Entries;
+use esker_format::native::audit::{Tail, check_block};
+use esker_format::native::entry::{Entries, Value};
 use esker_format::native::frame::FrameHeader;
 use esker_format::native::manifest::Manifest;
 use esker_format::native::segment::{self, SegmentHeader};
 use esker_format::native::snapshot::SnapshotIndex;
+use esker_format::native::value;
 use esker_format::redis::rdb;
 use esker_format::units::UnitReader;
 
@@ -155,6 +156,40 @@ fn snapshot() {
         }
     }
     check_text("snapshot.txt", &text);
+    assert_eq!(
+        bytes, current,
+        "what is written has changed: that needs a new version"
+    );
+}
+
+#[test]
+fn collections() {
+    let current = samples::collections();
+    let bytes = golden("collections.bin", &current);
+    let index = SnapshotIndex::open(&bytes).expect("a snapshot");
+    let mut text = String::new();
+    for block in &index.blocks {
+        check_block(&index, &bytes, block, None).expect("a sound block");
+        let raw = index.block(&bytes, block).expect("a block");
+        let (kind, keys) = (block.header.kind, block.header.keys());
+        writeln!(text, "{kind:?} block of {keys} keys").expect("a string");
+        for entry in Entries::new(&raw) {
+            let entry = entry.expect("an entry");
+            let Value::Collection { kind, bytes } = entry.value else {
+                panic!("not a collection: {entry:?}");
+            };
+            let found = value::check(kind, bytes).expect("a sound value");
+            let (key, name) = (entry.key.escape_ascii(), entry.value_type());
+            let (piece, at) = (entry.piece, entry.expire_at.map(|at| at.0));
+            writeln!(
+                text,
+                "  {key}: kind {kind} {name:?}, {found:?}, {piece:?}, expires {at:?}: {}",
+                bytes.escape_ascii()
+            )
+            .expect("a string");
+        }
+    }
+    check_text("collections.txt", &text);
     assert_eq!(
         bytes, current,
         "what is written has changed: that needs a new version"

@@ -1,15 +1,19 @@
 //! The structures of the examples in the specification.
 
 use esker_format::crc::Seed;
-use esker_format::native::entry::{Entry, Value};
+use esker_format::native::entry::{Entry, Piece, Value};
 use esker_format::native::frame::{FrameHeader, FrameKind, HEADER_BYTES};
 use esker_format::native::segment::{self, Previous, SegmentHeader};
 use esker_format::native::snapshot::{
-    BlockEncoder, BlockHeader, BlockKind, Codec, DatabaseTotals, SnapshotHeader, encode_index,
+    BlockEncoder, BlockHeader, BlockKind, Codec, DatabaseTotals, INCOMPAT_COLLECTIONS,
+    SnapshotHeader, encode_index,
+};
+use esker_format::native::value::{
+    self, Consumer, GroupHeader, Part, Pending, StreamHeader, ValueWriter,
 };
 use esker_format::record::{Effect, Item, SetExpiry};
-use esker_format::redis::rdb;
-use esker_format::{Lsn, UnixMs};
+use esker_format::redis::{intset, listpack, rdb};
+use esker_format::{Lsn, StreamId, UnixMs};
 
 use super::{BORN, DATASET, HASH_SEED, Store, set};
 
@@ -154,6 +158,149 @@ pub fn snapshot() -> Vec<u8> {
     };
     encode_index(seed, offset, &blocks, &[totals], &mut file);
     file
+}
+
+/// A value of every kind of collection, and a hash in two pieces, one of them in a side block.
+pub fn collections() -> Vec<u8> {
+    let header = SnapshotHeader {
+        incompat: INCOMPAT_COLLECTIONS,
+        ..snapshot_header()
+    };
+    let seed = header.seed();
+    let mut file = Vec::new();
+    header.encode(&mut file);
+    let (main, side) = (main_collections(), side_collections());
+    let mut blocks = Vec::new();
+    for (kind, raw, entries, continued) in [
+        (BlockKind::Main, main, 11, 0),
+        (BlockKind::Side, side, 2, 1),
+    ] {
+        let block = BlockHeader {
+            kind,
+            codec: Codec::Stored,
+            db: 0,
+            entries,
+            expires: u32::from(kind == BlockKind::Side),
+            continued,
+            raw_bytes: 0,
+            stored_bytes: 0,
+            hash_first: 0,
+            hash_last: u64::MAX,
+            stored_crc: 0,
+        };
+        let offset = file.len() as u64;
+        blocks.push(BlockEncoder::new(None).encode(&block, seed, offset, &raw, &mut file));
+    }
+    let offset = file.len() as u64;
+    let totals = DatabaseTotals {
+        db: 0,
+        keys: 12,
+        expires: 1,
+    };
+    encode_index(seed, offset, &blocks, &[totals], &mut file);
+    file
+}
+
+fn collection<'a>(key: &'a [u8], kind: u8, bytes: &'a [u8]) -> Entry<'a> {
+    Entry {
+        key,
+        value: Value::Collection { kind, bytes },
+        expire_at: None,
+        access: 7,
+        raw: false,
+        piece: None,
+    }
+}
+
+fn listpack(words: &[&str]) -> Vec<u8> {
+    let mut builder = listpack::Builder::new();
+    for word in words {
+        builder.push(listpack::Item::of(word.as_bytes()));
+    }
+    builder.finish()
+}
+
+fn main_collections() -> Vec<u8> {
+    let mut raw = Vec::new();
+    let packed: [(&str, u8, Vec<u8>); 6] = [
+        ("list 2", value::KIND_LIST_PACKED, listpack(&["a", "1"])),
+        ("set 4", value::KIND_SET_INTS, intset::build(&[-1, 500])),
+        ("set 5", value::KIND_SET_PACKED, listpack(&["a", "b"])),
+        ("hash 7", value::KIND_HASH_PACKED, listpack(&["f", "v"])),
+        (
+            "hash 8",
+            value::KIND_HASH_PACKED_TTL,
+            listpack(&["f", "v", "1700000000000", "g", "w", "0"]),
+        ),
+        ("zset 10", value::KIND_ZSET_PACKED, listpack(&["m", "1.5"])),
+    ];
+    for (key, kind, bytes) in &packed {
+        collection(key.as_bytes(), *kind, bytes).encode(&mut raw);
+    }
+    let mut put = |key: &str, write: &dyn Fn(&mut ValueWriter<'_>)| {
+        let mut sink = |part: Part<'_>| {
+            collection(key.as_bytes(), part.kind, part.bytes).encode(&mut raw);
+        };
+        let mut out = ValueWriter::new(&mut sink);
+        write(&mut out);
+        out.finish();
+    };
+    put("list 3", &|out| {
+        out.list_node(&listpack(&["a"]));
+        out.list_plain(b"a long element");
+    });
+    put("set 6", &|out| out.set_member(b"member"));
+    put("zset 11", &|out| out.zset_member(-2.5, b"member"));
+    put("hash 9", &|out| out.hash_field(0, b"field", b"value"));
+    put("stream 12", &|out| {
+        let id = |ms, seq| StreamId { ms, seq };
+        out.stream(&StreamHeader {
+            entries: 1,
+            last_id: id(5, 1),
+            first_id: id(5, 1),
+            max_deleted_id: id(4, 0),
+            entries_added: 2,
+            groups: 1,
+        });
+        out.stream_group(&GroupHeader {
+            name: b"group",
+            last_id: id(5, 1),
+            entries_read: 2,
+            consumers: 1,
+            pending: 1,
+        });
+        out.stream_consumer(&Consumer {
+            name: b"consumer",
+            seen_ms: BORN,
+            active_ms: -1,
+        });
+        out.stream_pending(&Pending {
+            id: id(5, 1),
+            delivered_ms: BORN,
+            deliveries: 1,
+            consumer: 0,
+        });
+        // One entry, none deleted, one field; the entry: flags, id, value, items.
+        let node = ["1", "0", "1", "f", "0", "2", "0", "0", "v", "4"];
+        out.stream_node(id(5, 1), &listpack(&node));
+    });
+    raw
+}
+
+/// The pieces of a hash, the second one first.
+fn side_collections() -> Vec<u8> {
+    let mut raw = Vec::new();
+    for (ordinal, pieces, field) in [(1, 2, "second"), (0, 0, "first")] {
+        let mut bytes = Vec::new();
+        value::put_field(&mut bytes, 0, field.as_bytes(), b"value");
+        Entry {
+            expire_at: (ordinal == 0).then_some(UnixMs(BORN + 1000)),
+            piece: Some(Piece { ordinal, pieces }),
+            ..collection(b"hash in pieces", value::KIND_HASH_FIELDS, &bytes)
+        }
+        .encode(&mut raw);
+    }
+    raw
 }
 
 pub fn effects() -> Vec<u8> {
