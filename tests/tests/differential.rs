@@ -97,7 +97,7 @@ fn shapes(reference: &Server, subject: &Server, profile: &Profile) -> io::Result
 
 #[test]
 fn all_commands_agree() {
-    compare(&profile("all", &[], 10_000));
+    compare(&profile("all", &[], 8000));
 }
 
 #[test]

@@ -120,6 +120,9 @@ fn any_call(shapes: &[Shape]) -> BoxedStrategy<Words> {
     let weight = |name: &str| match name {
         "set" | "mset" | "append" | "setrange" | "setbit" | "incrby" | "getex" | "expire" => 12,
         // Too much of these leaves nothing to look at.
+        // Each wait costs some milliseconds.
+        "blpop" | "brpop" | "blmove" | "brpoplpush" | "blmpop" | "bzpopmin" | "bzpopmax"
+        | "bzmpop" => 1,
         _ if typed::FILLING.contains(&name) => 12,
         "flushall" | "flushdb" | "swapdb" | "reset" | "select" | "unlink" | "del" | "getdel" => 2,
         _ => 4,

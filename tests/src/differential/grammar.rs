@@ -234,7 +234,10 @@ fn of_node(shape: &Shape, node: &Node) -> BoxedStrategy<Words> {
         (true, false) => with_token(repeat(inner)),
         (true, true) => repeat(with_token(inner)),
     };
-    if node.optional {
+    if node.token.as_deref() == Some("BLOCK") {
+        // Each wait costs some milliseconds.
+        prop_oneof![16 => Just(Words::new()), 1 => whole].boxed()
+    } else if node.optional {
         prop_oneof![3 => Just(Words::new()), 2 => whole].boxed()
     } else {
         whole

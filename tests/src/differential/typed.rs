@@ -14,7 +14,9 @@ fn pool(group: &str) -> Option<Bytes> {
         "list" => one_of(&["l1", "l2", "l3"]),
         "set" => one_of(&["s1", "s2", "s3"]),
         "hash" => one_of(&["h1", "h2"]),
-        "sorted-set" | "geo" => one_of(&["z1", "z2", "z3"]),
+        "sorted-set" => one_of(&["z1", "z2", "z3"]),
+        // Of their own: what a score stands for that is no position, a negative one above all, is not defined.
+        "geo" => one_of(&["g1", "g2"]),
         "stream" => one_of(&["t1", "t2"]),
         "hyperloglog" => one_of(&["p1", "p2", "p3"]),
         _ => return None,
@@ -37,6 +39,9 @@ pub fn key(shape: &Shape) -> Bytes {
         // A sorted set command takes sets too where it combines, and a command on strings sees an HLL.
         ("sorted-set", Some(own)) if shape.name.contains("inter") || shape.name.contains("union") => {
             prop_oneof![16 => own, 4 => one_of(&["s1", "s2"]), 1 => any_collection(), 1 => values::key()].boxed()
+        }
+        ("geo", Some(own)) => {
+            prop_oneof![24 => own, 1 => one_of(&["l1", "s1"]), 1 => values::key()].boxed()
         }
         (_, Some(own)) => {
             prop_oneof![24 => own, 1 => any_collection(), 1 => values::key()].boxed()
