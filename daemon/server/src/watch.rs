@@ -119,6 +119,8 @@ impl Engine {
         for touch in touched {
             match touch.event {
                 Event::Flush | Event::Swap => self.tell_of_database(touch, now_ms),
+                // What is pending is the groups' business: Redis does not count it as a change of the key.
+                Event::XPending => {}
                 event => {
                     let place = (touch.db, touch.key.clone());
                     let clients = self.watchers.keys.get(&place).cloned().unwrap_or_default();
