@@ -53,19 +53,15 @@ pub fn stats(source: &Source<'_>, lines: &mut Lines) {
         "pubsubshard_channels",
         "latest_fork_usec",
         "total_forks",
-    ] {
-        lines.add(name, 0);
-    }
-    for name in [
         "migrate_cached_sockets",
         "slave_expires_tracked_keys",
         "tracking_total_keys",
+        "tracking_total_items",
+        "tracking_total_prefixes",
+        "unexpected_error_replies",
     ] {
         lines.add(name, 0);
     }
-    lines.add("tracking_total_items", 0);
-    lines.add("tracking_total_prefixes", 0);
-    lines.add("unexpected_error_replies", 0);
     lines.add("total_error_replies", stats.errors_total);
     lines.add("total_reads_processed", stats.reads);
     lines.add("total_writes_processed", stats.writes);
