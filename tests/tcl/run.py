@@ -34,7 +34,7 @@ FILES = (
     "unit/dump unit/expire unit/type/string unit/other unit/introspection-2 unit/bitops unit/keyspace unit/scan "
     "unit/type/incr unit/protocol unit/quit unit/info-command unit/introspection unit/bitfield unit/type/list "
     "unit/type/list-2 unit/type/list-3 unit/type/set unit/type/hash unit/type/zset unit/type/stream "
-    "unit/type/stream-cgroups unit/sort unit/geo unit/hyperloglog unit/multi"
+    "unit/type/stream-cgroups unit/sort unit/geo unit/hyperloglog"
 ).split()
 
 # A test without a sign of life for so long hangs; the file is then run again without it. Slow tests need ~45 s.
