@@ -261,14 +261,19 @@ const RULES: &[(&str, Rule, &str)] = &[
         "since 7.2 scores are written with as few digits as read back",
     ),
     (
+        "zlexcount",
+        Rule::SameKind,
+        "among different scores what is found depends on the heights of the reference's towers",
+    ),
+    (
         "zrangebylex",
-        Rule::Numbers,
-        "since 7.2 scores are written with as few digits as read back",
+        Rule::SameKind,
+        "among different scores what is found depends on the heights of the reference's towers",
     ),
     (
         "zrevrangebylex",
-        Rule::Numbers,
-        "since 7.2 scores are written with as few digits as read back",
+        Rule::SameKind,
+        "among different scores what is found depends on the heights of the reference's towers",
     ),
     (
         "zunion",
@@ -464,6 +469,10 @@ pub fn rule(words: &[Vec<u8>], expired: bool) -> Rule {
     if expired && first == "dbsize" {
         return Rule::SameKind;
     }
+    if first == "zrange" && has_word(words, "bylex") {
+        // As for ZRANGEBYLEX.
+        return Rule::SameKind;
+    }
     RULES
         .iter()
         .find(|(name, ..)| *name == first || *name == both)
@@ -483,6 +492,21 @@ pub fn same_name() -> Vec<Vec<u8>> {
     ["CLIENT", "SETNAME", ""]
         .map(|word| word.as_bytes().to_vec())
         .to_vec()
+}
+
+fn has_word(words: &[Vec<u8>], name: &str) -> bool {
+    words
+        .iter()
+        .any(|word| word.eq_ignore_ascii_case(name.as_bytes()))
+}
+
+/// A range of members that is removed or stored: among different scores, which members that are depends on the heights
+/// of the reference's towers, which are chance.
+pub fn changes_by_lex(words: &[Vec<u8>]) -> bool {
+    words.first().is_some_and(|word| {
+        word.eq_ignore_ascii_case(b"zremrangebylex")
+            || word.eq_ignore_ascii_case(b"zrangestore") && has_word(words, "bylex")
+    })
 }
 
 /// What it does is chance, and both sides must be made equal afterwards.

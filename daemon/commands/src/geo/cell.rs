@@ -137,11 +137,16 @@ impl Cell {
         }
     }
 
-    /// The cell so many to the east and to the north, around the edges of the map.
+    /// The cell so many to the east and to the north, around the edges of the map. The upper edges of the map themselves
+    /// have cells of their own, beyond all others, which a move leaves for good.
     pub(super) fn beside(self, east: i32, north: i32) -> Cell {
         let mask = ((1_u64 << self.step) - 1) as u32;
-        let latitude = gather(self.bits).wrapping_add_signed(north) & mask;
-        let longitude = gather(self.bits >> 1).wrapping_add_signed(east) & mask;
+        let moved = |index: u32, by: i32| match by {
+            0 => index,
+            _ => index.wrapping_add_signed(by) & mask,
+        };
+        let latitude = moved(gather(self.bits), north);
+        let longitude = moved(gather(self.bits >> 1), east);
         Cell {
             bits: interleave(latitude, longitude),
             step: self.step,
