@@ -5,7 +5,7 @@ use esker_format::names::FileName;
 use esker_format::native::audit::{Report, Tail};
 use esker_format::native::frame::FrameKind;
 use esker_format::native::manifest::LogState as ManifestLog;
-use esker_keyspace::{Keyspace, Options as KeyspaceOptions};
+use esker_keyspace::{Keyspace, Limits, Options as KeyspaceOptions};
 use esker_persist::{Inline, OpenError, Persist, RecoveryReport};
 
 use super::driver::Driver;
@@ -17,6 +17,20 @@ use super::store::{Store, now};
 
 /// Openings that injected faults may spoil before they are switched off.
 const SPOILED_MAX: u64 = 3;
+
+/// A collection of more elements is opened by a walk.
+const WALKED_WHOLE: usize = 6;
+
+/// Collections of a few elements are large.
+fn small_limits() -> Limits {
+    Limits {
+        list_max_listpack_size: 8,
+        hash_max_listpack_entries: 8,
+        set_max_listpack_entries: 8,
+        zset_max_listpack_entries: 8,
+        ..Limits::default()
+    }
+}
 
 type Opened = (Persist<SimDisk>, Keyspace, RecoveryReport);
 
@@ -125,16 +139,19 @@ impl Driver {
         let seed = self.seed ^ disk.trace();
         let keyspace = KeyspaceOptions {
             databases: self.options.databases,
+            limits: small_limits(),
             ..KeyspaceOptions::with_seed(seed)
         };
-        Persist::open(
+        let mut opened = Persist::open(
             disk.clone(),
             self.options.of_store(),
             keyspace,
             &Inline,
             seed,
             now(&self.clock),
-        )
+        )?;
+        opened.1.set_walked_whole(WALKED_WHOLE, 0);
+        Ok(opened)
     }
 
     pub(super) fn injected(&self) -> u64 {
