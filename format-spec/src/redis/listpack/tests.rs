@@ -1,3 +1,5 @@
+//! Encodings at their limits, and a listpack against the strings that it was built from.
+
 use super::*;
 use proptest::prelude::*;
 
