@@ -53,12 +53,13 @@ pub fn same_count(replies: &[Vec<u8>; 2]) -> Outcome<bool> {
     })
 }
 
-/// Equal but for the notation of numbers: 3.3 is 3.2999999999999998. Coordinates used to have 17 decimals at most.
+/// Equal but for the notation of numbers: 3.3 is 3.2999999999999998, and coordinates had 17 decimals at most. Coordinates used to have 17 decimals at most.
 pub fn same_numbers(replies: &[Vec<u8>; 2]) -> Outcome<bool> {
+    const DECIMALS: f64 = 1e-16;
     let [a, b] = both(replies)?;
-    let same = |a: f64, b: f64| a == b || (a - b).abs() < 1e-17;
-    Ok(agree(&a, &b, &|a, b| {
-        number(a).is_some_and(|a| number(b).is_some_and(|b| same(a, b)))
+    Ok(agree(&a, &b, &|a, b| match (number(a), number(b)) {
+        (Some(a), Some(b)) => a == b || (a - b).abs() < DECIMALS,
+        _ => false,
     }))
 }
 
