@@ -41,8 +41,20 @@ pub fn same_scan(replies: &[Vec<u8>; 2], width: usize) -> Outcome<bool> {
     if !at_end(&a) || !at_end(&b) {
         return Ok(true);
     }
-    let found = |parts: Vec<Value>| parts.into_iter().nth(1).and_then(Value::into_array);
-    Ok(groups(found(a).unwrap_or_default(), width) == groups(found(b).unwrap_or_default(), width))
+    // Scores are written with as few digits as read back since 7.2.
+    let canonical = |value: Value| match number(&value) {
+        Some(number) => Value::Bulk(number.to_string().into_bytes()),
+        None => value,
+    };
+    let found = |parts: Vec<Value>| -> Vec<Value> {
+        let found = parts.into_iter().nth(1).and_then(Value::into_array);
+        found
+            .unwrap_or_default()
+            .into_iter()
+            .map(canonical)
+            .collect()
+    };
+    Ok(groups(found(a), width) == groups(found(b), width))
 }
 
 /// As many elements, whatever they are.
