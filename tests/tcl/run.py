@@ -52,12 +52,14 @@ EDITS = [
         "    # restore overrides\n    dict for {param val} $saved_config {\n        catch {r config set $param $val}\n"
         "    }\n\n    set srv [lpop ::servers]\n    \n",
     ),
-    # Since Redis 7.2 a short list is a listpack, which 7.0 calls a quicklist.
+    # Since Redis 7.2 a short list is a listpack, which 7.0 calls a quicklist, and so is a short set, there a hashtable.
     (
         "tests/support/test.tcl",
         "    set val [r object encoding $key]\n    assert_match $enc $val\n",
         "    set val [r object encoding $key]\n"
-        "    if {$enc eq {quicklist} && $val eq {listpack}} {set val quicklist}\n    assert_match $enc $val\n",
+        "    if {$enc eq {quicklist} && $val eq {listpack}} {set val quicklist}\n"
+        "    if {$enc eq {hashtable} && $val eq {listpack} && [r type $key] eq {set}} {set val hashtable}\n"
+        "    assert_match $enc $val\n",
     ),
 ]
 

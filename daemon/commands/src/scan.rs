@@ -7,25 +7,24 @@ use crate::glob;
 pub(crate) struct ScanOptions<'a> {
     pattern: Option<&'a [u8]>,
     pub(crate) count: usize,
-    /// Of a hash only the fields are shown.
-    pub(crate) no_values: bool,
+    /// Only the fields of a hash or the members of a sorted set are shown, without what belongs to them.
+    pub(crate) bare: bool,
+}
+
+/// Whose elements are walked over; each has a word for leaving out what belongs to an element, but for sets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Of {
+    Set,
+    Hash,
+    Zset,
 }
 
 impl<'a> ScanOptions<'a> {
-    pub(crate) fn parse(cursor: Cursor<'a>) -> Result<ScanOptions<'a>, CmdError> {
-        ScanOptions::parse_with(cursor, false)
-    }
-
-    /// With `NOVALUES`, which is for hashes.
-    pub(crate) fn parse_of_hash(cursor: Cursor<'a>) -> Result<ScanOptions<'a>, CmdError> {
-        ScanOptions::parse_with(cursor, true)
-    }
-
-    fn parse_with(mut cursor: Cursor<'a>, of_hash: bool) -> Result<ScanOptions<'a>, CmdError> {
+    pub(crate) fn parse(mut cursor: Cursor<'a>, of: Of) -> Result<ScanOptions<'a>, CmdError> {
         let mut options = ScanOptions {
             pattern: None,
             count: 10,
-            no_values: false,
+            bare: false,
         };
         while !cursor.is_done() {
             if let Some(pattern) = cursor.option("MATCH")? {
@@ -36,12 +35,14 @@ impl<'a> ScanOptions<'a> {
                     .filter(|count| *count > 0)
                     .ok_or(CmdError::Syntax)?;
             } else if cursor.word("NOVALUES") {
-                if !of_hash {
+                if of != Of::Hash {
                     return Err(CmdError::line_of(
                         "ERR NOVALUES option can only be used in HSCAN",
                     ));
                 }
-                options.no_values = true;
+                options.bare = true;
+            } else if of == Of::Zset && cursor.word("NOSCORES") {
+                options.bare = true;
             } else {
                 return Err(CmdError::Syntax);
             }

@@ -7,7 +7,7 @@ use esker_resp::{OutBuf, Reply, parse_u64};
 use super::write_item;
 use crate::args::Args;
 use crate::error::{CmdError, CmdResult};
-use crate::scan::ScanOptions;
+use crate::scan::{Of, ScanOptions};
 
 pub(super) fn hget(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) -> CmdResult {
     let now = tx.now();
@@ -116,7 +116,7 @@ pub(super) fn hscan(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) -> Cmd
         out.array(0);
         return Ok(());
     };
-    let options = ScanOptions::parse_of_hash(args.cursor(3))?;
+    let options = ScanOptions::parse(args.cursor(3), Of::Hash)?;
     // The next cursor comes first in the reply and is known last.
     let mut shown = OutBuf::new();
     let mut fields = Reply::new(&mut shown, out.proto());
@@ -125,7 +125,7 @@ pub(super) fn hscan(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) -> Cmd
         if options.shows(field.name.bytes(&mut IntText::default())) {
             write_item(&mut fields, field.name);
             count += 1;
-            if !options.no_values {
+            if !options.bare {
                 write_item(&mut fields, field.value);
                 count += 1;
             }

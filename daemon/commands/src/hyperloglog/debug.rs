@@ -90,9 +90,9 @@ const TEST_ELEMENTS: u32 = 100_000;
 pub(super) fn pfselftest(tx: &mut Tx<'_>, _: Args<'_>, out: &mut Reply<'_>) -> CmdResult {
     let mut registers = vec![0; dense::BYTES];
     let mut ranks = vec![0u8; REGISTERS];
-    for index in 0..REGISTERS {
-        ranks[index] = (tx.random() & 63) as u8;
-        dense::set(&mut registers, index, ranks[index]);
+    for (index, rank) in ranks.iter_mut().enumerate() {
+        *rank = (tx.random() & 63) as u8;
+        dense::set(&mut registers, index, *rank);
     }
     for (index, rank) in ranks.iter().enumerate() {
         let got = dense::get(&registers, index);

@@ -31,9 +31,9 @@ pub(super) fn spop(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) -> CmdR
     let count = parse_i64(count).and_then(|count| usize::try_from(count).ok());
     let count = count.ok_or(CmdError::NotPositive)?;
     // What is taken is logged, and no more than there is.
-    if let Some(set) = tx.peek_view::<Set>(key)?.filter(|set| count < set.len()) {
-        let bytes = set.elements_bytes_max(count);
-        drop(set);
+    let set = tx.peek_view::<Set>(key)?;
+    let logged = set.filter(|set| count < set.len());
+    if let Some(bytes) = logged.map(|set| set.elements_bytes_max(count)) {
         check_room(tx, bytes)?;
     }
     let place = out.defer();

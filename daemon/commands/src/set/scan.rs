@@ -5,7 +5,7 @@ use esker_resp::{OutBuf, Reply, parse_u64};
 
 use crate::args::Args;
 use crate::error::{CmdError, CmdResult};
-use crate::scan::ScanOptions;
+use crate::scan::{Of, ScanOptions};
 
 pub(super) fn sscan(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) -> CmdResult {
     let cursor = parse_u64(args.get(2)).ok_or(CmdError::line_of("ERR invalid cursor"))?;
@@ -16,7 +16,7 @@ pub(super) fn sscan(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) -> Cmd
         out.array(0);
         return Ok(());
     };
-    let options = ScanOptions::parse(args.cursor(3))?;
+    let options = ScanOptions::parse(args.cursor(3), Of::Set)?;
     // The next cursor comes first in the reply and is known last.
     let mut shown = OutBuf::new();
     let mut members = Reply::new(&mut shown, out.proto());

@@ -8,8 +8,8 @@ use super::{write_element, write_member};
 use crate::args::Args;
 use crate::double::write_17_digits;
 use crate::error::{CmdError, CmdResult};
-use crate::glob;
 use crate::repeat::{repeats, write_repeated};
+use crate::scan::{Of, ScanOptions};
 
 pub(super) fn zcard(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) -> CmdResult {
     let zset = tx.view::<Zset>(args.get(1))?;
@@ -211,33 +211,17 @@ pub(super) fn zscan(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) -> Cmd
         out.array(0);
         return Ok(());
     };
-    let (mut pattern, mut count, mut scores) = (None, 10, true);
-    let mut options = args.cursor(3);
-    while !options.is_done() {
-        if let Some(text) = options.option("MATCH")? {
-            pattern = Some(text).filter(|text| *text != b"*");
-        } else if options.word("COUNT") {
-            count = usize::try_from(options.int()?)
-                .ok()
-                .filter(|count| *count > 0)
-                .ok_or(CmdError::Syntax)?;
-        } else if options.word("NOSCORES") {
-            scores = false;
-        } else {
-            return Err(CmdError::Syntax);
-        }
-    }
+    let options = ScanOptions::parse(args.cursor(3), Of::Zset)?;
     // The next cursor comes first in the reply and is known last.
     let mut shown = OutBuf::new();
     let mut elements = Reply::new(&mut shown, out.proto());
     let (mut written, mut text) = (0, IntText::default());
     let large = zset.listpack().is_none();
-    let next = zset.scan(cursor, count, |score, member: Item<'_>| {
-        let matches = |pattern| glob::matches(pattern, member.bytes(&mut text));
-        if pattern.is_none_or(matches) {
+    let next = zset.scan(cursor, options.count, |score, member: Item<'_>| {
+        if options.shows(member.bytes(&mut text)) {
             write_member(&mut elements, member);
             written += 1;
-            if scores {
+            if !options.bare {
                 write_scanned_score(&mut elements, score, large);
                 written += 1;
             }
