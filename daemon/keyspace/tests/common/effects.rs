@@ -51,10 +51,8 @@ fn change(random: &mut Random, draw: Draw, kind: Kind, now: i64) -> (Verb, Vec<V
     let word = |text: &str| text.as_bytes().to_vec();
     let number = |number: u64| number.to_string().into_bytes();
     let one = element(random, draw.elements);
-    let mut few = elements(random, draw);
+    let few = elements(random, draw);
     let small = number(below(random, 4) + 1);
-    let id = |random: &mut Random| format!("{}-0", 1 + below(random, 4000)).into_bytes();
-    let growing = format!("{}-{}", now, random.next_u64() >> 20).into_bytes();
     match (kind, below(random, 10)) {
         (Kind::List, 0..=3) => (Verb::RPush, few),
         (Kind::List, 4) => (Verb::LPush, few),
@@ -83,6 +81,19 @@ fn change(random: &mut Random, draw: Draw, kind: Kind, now: i64) -> (Verb, Vec<V
             )
         }
         (Kind::Zset, _) => (Verb::ZRem, vec![one]),
+        _ => paired_change(random, draw, kind, now),
+    }
+}
+
+/// As [`change`], for what consists of fields and values.
+fn paired_change(random: &mut Random, draw: Draw, kind: Kind, now: i64) -> (Verb, Vec<Vec<u8>>) {
+    let word = |text: &str| text.as_bytes().to_vec();
+    let number = |number: u64| number.to_string().into_bytes();
+    let one = element(random, draw.elements);
+    let mut few = elements(random, draw);
+    let id = |random: &mut Random| format!("{}-0", 1 + below(random, 4000)).into_bytes();
+    let growing = format!("{}-{}", now, random.next_u64() >> 20).into_bytes();
+    match (kind, below(random, 10)) {
         (Kind::Hash, 0..=4) => {
             let pairs = few
                 .into_iter()
@@ -129,7 +140,7 @@ fn change(random: &mut Random, draw: Draw, kind: Kind, now: i64) -> (Verb, Vec<V
                 word("0-0"),
             ],
         ),
-        (Kind::String, _) => unreachable!("not a collection"),
+        _ => unreachable!("not a collection of pairs"),
     }
 }
 
