@@ -261,9 +261,9 @@ fn collection(ks: &mut Keyspace, verb: Verb, key: &[u8], words: &[&[u8]]) {
 /// Elements in the images that were queued.
 fn imaged(images: &[Image], kind: Kind) -> usize {
     let count = |bytes: &[u8]| match kind {
-        Kind::Hash => Fields::new(bytes).map(|one| one.map(drop)).count(),
-        Kind::Set => Members::new(bytes).map(|one| one.map(drop)).count(),
-        _ => ScoredMembers::new(bytes).map(|one| one.map(drop)).count(),
+        Kind::Hash => Fields::new(bytes).count(),
+        Kind::Set => Members::new(bytes).count(),
+        _ => ScoredMembers::new(bytes).count(),
     };
     let of_image = |image: &Image| match image {
         Image::Elements { bytes, .. } => count(bytes),
