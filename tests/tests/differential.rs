@@ -198,9 +198,9 @@ fn compare(profile: &Profile) {
         .map(|shape| shape.name.split('|').next().unwrap_or_default())
         .filter(|name| tally.calls.get(*name).is_none_or(|(_, good)| *good == 0))
         .collect();
-    // RESTORE-like rarities need some hundred cases to succeed once.
+    // RESTORE-like rarities need some hundred cases to succeed once; one or two may miss their chance.
     assert!(
-        count("ESKER_CASES", profile.cases) < 2000 || never.is_empty(),
+        is_part || count("ESKER_CASES", profile.cases) < 2000 || never.len() < 3,
         "never answered without an error: {never:?}"
     );
 }
