@@ -67,7 +67,8 @@ fn random_step(ks: &mut Keyspace, random: &mut Random, now: i64) {
     match choice {
         0..5 => {
             let expiry = [Expiry::Clear, Expiry::Keep, Expiry::At(at)][below(3) as usize];
-            drop(tx.hash_set(&key, pairs.iter().copied(), expiry, Event::HSet));
+            tx.hash_set(&key, pairs.iter().copied(), expiry, Event::HSet)
+                .expect("a hash or nothing");
         }
         5..8 => drop(tx.hash_expire(&key, names(), at, FieldCondition::Always)),
         8 => drop(tx.hash_persist(&key, names())),

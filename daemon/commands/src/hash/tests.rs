@@ -376,7 +376,7 @@ fn events_have_the_names_and_the_order_of_redis() {
     ];
     let mut store = Store::new();
     store.keyspace.touched_mut().set_listening(true);
-    let mut heard = |store: &mut Store, line: &str| {
+    let heard = |store: &mut Store, line: &str| {
         store.run(line);
         let mut list = Vec::new();
         store.keyspace.touched_mut().take_into(&mut list);
