@@ -40,7 +40,7 @@ pub(super) fn pfdebug(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) -> C
             dense::for_each(&registers, |rank| out.integer(i64::from(rank)));
         }
         _ => {
-            let word = quoted(word, 128);
+            let word = quoted(word, usize::MAX);
             return Err(CmdError::text(format_args!(
                 "Unknown PFDEBUG subcommand '{word}'"
             )));

@@ -64,8 +64,9 @@ fn not_a_number() -> CmdError {
     CmdError::text("One or more scores can't be converted into double")
 }
 
-/// Nothing counts as 0; what is too large or too small is infinite or 0.
+/// Nothing counts as 0; what is too large or too small is infinite or 0. A text ends at its first NUL, as in Redis.
 fn number(text: &[u8]) -> Option<f64> {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     if text.is_empty() {
         return Some(0.0);
     }
