@@ -79,7 +79,7 @@ impl Tx<'_> {
     ) -> Result<Option<Changed<R>>, WrongType> {
         self.depends = self.depends.max(self.ks.deps.of_key(hash));
         self.settle(hash, key);
-        let (now, replay, touch) = (self.now, self.replay, self.touch);
+        let (now, touch) = (self.now, self.touch);
         let Keyspace {
             dbs,
             snap,
@@ -92,28 +92,7 @@ impl Tx<'_> {
         let db = &mut dbs[self.db as usize];
         let site = db.site(hash);
         let Some(mut slot) = db.table.find_mut(hash, key) else {
-            if create == Create::No {
-                return Ok(None);
-            }
-            let mut cx = Cx {
-                limits,
-                now,
-                random,
-                elements: Elements::unwatched(),
-            };
-            let mut value = C::empty(limits);
-            let result = f(&mut value, &mut cx);
-            let created = !value.is_empty();
-            if created {
-                let entry = Entry::collection(key, value.into_value(), None);
-                entry.set_access(if replay { 0 } else { access.initial(now) });
-                db.insert_new(hash, entry, snap);
-            }
-            return Ok(Some(Changed {
-                result,
-                created,
-                removed: false,
-            }));
+            return Ok((create == Create::Yes).then(|| self.create(hash, key, f)));
         };
         let entry = slot.get_mut();
         // What is due and still there may not be deleted by this transaction, so it may not write either.
@@ -150,6 +129,43 @@ impl Tx<'_> {
             created: false,
             removed,
         }))
+    }
+
+    /// Makes a collection of an absent key, unless `f` leaves it empty.
+    fn create<C: Collection, R>(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        f: impl FnOnce(&mut C, &mut Cx<'_>) -> R,
+    ) -> Changed<R> {
+        let (now, replay) = (self.now, self.replay);
+        let Keyspace {
+            dbs,
+            snap,
+            random,
+            limits,
+            access,
+            ..
+        } = &mut *self.ks;
+        let mut cx = Cx {
+            limits,
+            now,
+            random,
+            elements: Elements::unwatched(),
+        };
+        let mut value = C::empty(limits);
+        let result = f(&mut value, &mut cx);
+        let created = !value.is_empty();
+        if created {
+            let entry = Entry::collection(key, value.into_value(), None);
+            entry.set_access(if replay { 0 } else { access.initial(now) });
+            dbs[self.db as usize].insert_new(hash, entry, snap);
+        }
+        Changed {
+            result,
+            created,
+            removed: false,
+        }
     }
 
     /// Records a change of a collection.
