@@ -20,16 +20,18 @@ pub fn parse_double(text: &[u8]) -> Option<f64> {
     (!overflows && !underflows).then_some(value)
 }
 
-/// Reads the end of a range of scores, as C's `strtod` would: up to a NUL, behind blanks, nothing at all is zero, and
-/// what is too large is infinite.
-pub fn parse_bound(text: &[u8]) -> Option<f64> {
+/// Reads the end of a range of scores or what SORT orders by: up to a NUL, decimal or infinite; nothing at all is zero,
+/// and what is too large is infinite. Hexadecimal digits, which scores may have, are a mistake here.
+pub fn parse_lenient(text: &[u8]) -> Option<f64> {
     let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     if text.is_empty() {
         return Some(0.0);
     }
-    let is_blank = |byte: &u8| matches!(byte, b' ' | 9..=13);
-    let blanks = text.iter().take_while(|byte| is_blank(byte)).count();
-    parse_any(&text[blanks..])
+    let digits = text.strip_prefix(b"-").or(text.strip_prefix(b"+"));
+    if is_hexadecimal(digits.unwrap_or(text)) {
+        return None;
+    }
+    parse_any(text)
 }
 
 /// Appends a number with 17 significant digits, as `%.17g` of C prints it.
@@ -155,20 +157,21 @@ mod tests {
     }
 
     #[test]
-    fn bounds_are_read_leniently() {
+    fn lenient_numbers_end_at_a_nul_and_may_be_too_large() {
         for (text, want) in [
             (&b""[..], Some(0.0)),
             (b"2\0foo", Some(2.0)),
             (b"1e999", Some(f64::INFINITY)),
             (b"1e-999", Some(0.0)),
             (b"1 ", None),
-            (b" 1", Some(1.0)),
-            (b"0x1", Some(1.0)),
+            (b" 1", None),
+            (b"0x1", None),
+            (b"-0x1p3", None),
             (b"  ", None),
             (b"nan", None),
             (b"x", None),
         ] {
-            assert_eq!(parse_bound(text), want, "{}", text.escape_ascii());
+            assert_eq!(parse_lenient(text), want, "{}", text.escape_ascii());
         }
     }
 

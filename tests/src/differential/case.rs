@@ -9,7 +9,9 @@ use proptest::strategy::Union;
 use crate::client::show;
 
 use super::grammar::{Shape, Words, calls};
-use super::rules::{changes_by_lex, is_left_out, keeps_an_open_order, removes_too_many};
+use super::rules::{
+    changes_by_lenient_bound, changes_by_lex, is_left_out, keeps_an_open_order, removes_too_many,
+};
 use super::typed;
 use super::values;
 
@@ -167,6 +169,7 @@ fn is_harmless(words: &[Vec<u8>]) -> bool {
         || keeps_an_open_order(words)
         || removes_too_many(words)
         || changes_by_lex(words)
+        || changes_by_lenient_bound(words)
         || repeats_too_often(words)
     {
         return false;

@@ -104,6 +104,12 @@ impl<'a> Pair<'a> {
                     self.flush()?;
                     return self.agree_on_popped(words);
                 }
+                if let Some(list) = rules::sorted_into(words) {
+                    self.flush()?;
+                    if self.last[0] == rules::NOT_SORTABLE {
+                        self.batch.push(vec![b"DEL".to_vec(), list.clone()]);
+                    }
+                }
                 if rules::may_leave_a_name(words) {
                     self.flush()?;
                     if self.refused {
@@ -235,6 +241,7 @@ impl<'a> Pair<'a> {
         let refused = replies.each_ref().map(|reply| reply.starts_with(b"-"));
         let refusal_is_fine = match rule {
             Rule::Stricter => refused[1],
+            Rule::Sorting => replies[0] == rules::NOT_SORTABLE && !refused[1],
             Rule::Scan | Rule::ScanOf(_) => replies[1] == b"-ERR invalid cursor\r\n",
             Rule::Hello | Rule::Reworded | Rule::Numbers => refused == [true, true],
             _ => false,
@@ -438,6 +445,7 @@ fn keeps_silence(words: &Words) -> bool {
     !matches!(
         first.as_slice(),
         b"spop"
+            | b"sort"
             | b"xclaim"
             | b"xautoclaim"
             | b"xreadgroup"

@@ -65,7 +65,7 @@ pub fn same_count(replies: &[Vec<u8>; 2]) -> Outcome<bool> {
     })
 }
 
-/// Equal but for the notation of numbers: 3.3 is 3.2999999999999998, and coordinates had 17 decimals at most. Coordinates used to have 17 decimals at most.
+/// Equal but for the notation of numbers: 3.3 is 3.2999999999999998, and coordinates had 17 decimals at most.
 pub fn same_numbers(replies: &[Vec<u8>; 2]) -> Outcome<bool> {
     const DECIMALS: f64 = 1e-16;
     let [a, b] = both(replies)?;

@@ -6,6 +6,7 @@ use esker_keyspace::Tx;
 
 use super::options::Options;
 use super::pattern::Pattern;
+use crate::double::parse_lenient;
 use crate::error::CmdError;
 
 /// What an element is compared by.
@@ -50,10 +51,10 @@ fn weight(
         });
     }
     let number = match by {
-        None => number(element),
+        None => parse_lenient(element),
         Some(pattern) => match pattern.look_up(tx, element) {
             None => Some(0.0),
-            Some(value) => number(&value),
+            Some(value) => parse_lenient(&value),
         },
     };
     let number = number.ok_or_else(not_a_number)?;
@@ -62,16 +63,6 @@ fn weight(
 
 fn not_a_number() -> CmdError {
     CmdError::text("One or more scores can't be converted into double")
-}
-
-/// Nothing counts as 0; what is too large or too small is infinite or 0. A text ends at its first NUL, as in Redis.
-fn number(text: &[u8]) -> Option<f64> {
-    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
-    if text.is_empty() {
-        return Some(0.0);
-    }
-    let number: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
-    (!number.is_nan()).then_some(number)
 }
 
 /// Of equal numbers the elements decide.

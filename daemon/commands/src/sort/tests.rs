@@ -22,6 +22,8 @@ fn numbers_text_and_limits() {
         SORT s => -WRONGTYPE Operation against a key holding the wrong kind of value
         RPUSH e 3 "" 1 => :3
         SORT e => ["" "1" "3"]
+        RPUSH c 2 "1\x00x" "\x00" => :3
+        SORT c => ["\x00" "1\x00x" "2"]
         "#,
     );
 }

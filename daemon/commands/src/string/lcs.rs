@@ -45,11 +45,11 @@ impl Options {
 }
 
 pub(super) fn lcs(tx: &mut Tx<'_>, args: Args<'_>, out: &mut Reply<'_>) -> CmdResult {
-    let options = Options::parse(args)?;
     for key in [args.get(1), args.get(2)] {
         tx.string(key)
             .map_err(|_| CmdError::line_of("ERR The specified keys must contain string values"))?;
     }
+    let options = Options::parse(args)?;
     // Both were read above, which settled their expiry; now they are looked at together.
     let bytes = |key| {
         tx.peek(key)

@@ -186,6 +186,8 @@ fn as_redis_replies() {
         LCS key1 key2 MINMATCHLEN => -ERR syntax error
         LCS key1 key2 IDX MINMATCHLEN -1 => ["matches" [[[:4 :7] [:5 :8]] [[:2 :3] [:0 :1]]] "len" :6]
         LCS key1 key2 IDX MINMATCHLEN x => -ERR value is not an integer or out of range
+        RPUSH list x => :1
+        LCS list key1 FOO => -ERR The specified keys must contain string values
         LCS key1 => -ERR wrong number of arguments for 'lcs' command
         GET => -ERR wrong number of arguments for 'get' command
         GET a b => -ERR wrong number of arguments for 'get' command

@@ -3,7 +3,7 @@
 use esker_keyspace::Zset;
 use esker_resp::parse_i64;
 
-use crate::double::parse_bound;
+use crate::double::parse_lenient;
 use crate::error::CmdError;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,7 +171,7 @@ impl ScoreBound {
             [b'(', rest @ ..] => (true, rest),
             _ => (false, text),
         };
-        parse_bound(text).map(|score| ScoreBound { score, exclusive })
+        parse_lenient(text).map(|score| ScoreBound { score, exclusive })
     }
 
     /// As a lower bound: whether it lets this score in.

@@ -93,6 +93,9 @@ fn ranges_that_are_refused() {
         ZRANGE z - + BYLEX WITHSCORES => -ERR syntax error, WITHSCORES not supported in combination with BYLEX
         ZRANGE z a 1 => -ERR value is not an integer or out of range
         ZRANGE z a 1 BYSCORE => -ERR min or max is not a float
+        ZRANGE z 0x10 1 BYSCORE => -ERR min or max is not a float
+        ZCOUNT z (0x10 1 => -ERR min or max is not a float
+        ZCOUNT z " 0" 1 => -ERR min or max is not a float
         ZRANGE z a 1 BYLEX => -ERR min or max not valid string range item
         ZRANGE z 0 1 REV REV => -ERR syntax error
         ZRANGESTORE d z 0 1 WITHSCORES => -ERR syntax error
