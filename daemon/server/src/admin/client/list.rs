@@ -15,10 +15,11 @@ pub fn addresses(peer: &Peer) -> (String, String) {
     }
 }
 
-/// What the letters say: `N` nothing special, `b` waits in a blocking command, `c` closes after its replies,
-/// `e` out of eviction, `T` touches no access bits, `U` unix socket.
+/// What the letters say: `N` nothing special, `x` collects a transaction, `b` waits in a blocking command, `d` a watched
+/// key has changed, `c` closes after its replies, `U` unix socket, `e` out of eviction, `T` touches no access bits.
 pub fn flags(session: &Session) -> String {
     let letters = [
+        ('x', session.multi.is_some()),
         (
             'b',
             matches!(
@@ -26,6 +27,7 @@ pub fn flags(session: &Session) -> String {
                 Some(Wait::Aof { .. } | Wait::Replicas { .. } | Wait::Control | Wait::Keys)
             ),
         ),
+        ('d', session.watch.changed),
         ('c', session.close_after_reply),
         ('U', matches!(session.peer, Peer::Unix { .. })),
         ('e', session.no_evict),
@@ -52,7 +54,11 @@ pub fn line(session: &Session, now_ms: i64, policy: Durability) -> Vec<u8> {
     let (addr, laddr) = addresses(&session.peer);
     let b = &session.buffers;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let memory = size_of::<Session>() + b.query_bytes + b.query_free_bytes + b.output_bytes;
+    let (queued, queued_bytes) = session.multi.as_ref().map_or((-1, 0), |transaction| {
+        (transaction.queued.len() as i64, transaction.bytes())
+    });
+    let memory =
+        size_of::<Session>() + b.query_bytes + b.query_free_bytes + b.output_bytes + queued_bytes;
     let command = session
         .last_command
         .map_or_else(|| "NULL".into(), |id| TABLE.row(id).lower_name());
@@ -70,11 +76,11 @@ pub fn line(session: &Session, now_ms: i64, policy: Durability) -> Vec<u8> {
         ("sub", "0".into()),
         ("psub", "0".into()),
         ("ssub", "0".into()),
-        ("multi", "-1".into()),
+        ("multi", queued.to_string()),
         ("qbuf", b.query_bytes.to_string()),
         ("qbuf-free", b.query_free_bytes.to_string()),
         ("argv-mem", b.args_bytes.to_string()),
-        ("multi-mem", "0".into()),
+        ("multi-mem", queued_bytes.to_string()),
         ("rbs", b.output_bytes.to_string()),
         ("rbp", b.output_bytes.to_string()),
         ("obl", b.output_bytes.to_string()),
@@ -94,7 +100,7 @@ pub fn line(session: &Session, now_ms: i64, policy: Durability) -> Vec<u8> {
             }
             .into(),
         ),
-        ("watch", "0".into()),
+        ("watch", session.watch.keys.len().to_string()),
         ("lib-name", text(&session.lib_name)),
         ("lib-ver", text(&session.lib_ver)),
         ("io-thread", session.thread.to_string()),
