@@ -14,3 +14,4 @@ pub mod redis;
 pub mod seed;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod talk;

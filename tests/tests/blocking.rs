@@ -4,10 +4,10 @@
 
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant};
 
-use esker_tests::client::{Client, Value, encode};
+use esker_tests::client::{Client, encode};
 use esker_tests::process::{Options, Server, subject_binary};
+use esker_tests::talk::{eventually, next, say, text};
 use tempfile::TempDir;
 
 fn start() -> Server {
@@ -29,38 +29,6 @@ fn start_durable(dir: &Path) -> Server {
 
 fn connect(server: &Server) -> Client {
     server.connect().expect("the server takes connections")
-}
-
-fn eventually(what: &str, mut done: impl FnMut() -> bool) {
-    let limit = Instant::now() + Duration::from_secs(60);
-    while !done() {
-        assert!(Instant::now() < limit, "never: {what}");
-        thread::sleep(Duration::from_millis(2));
-    }
-}
-
-/// The reply to a command, in the notation of these tests: items in brackets, errors with their minus sign.
-fn say(client: &mut Client, line: &str) -> String {
-    text(&client.words(line).expect("a reply"))
-}
-
-/// The next reply of a client that sent something before.
-fn next(client: &mut Client) -> String {
-    text(&client.read().expect("a reply"))
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::Int(n) => n.to_string(),
-        Value::Null => "null".to_string(),
-        Value::Bool(yes) => yes.to_string(),
-        Value::Error(line) => format!("-{}", String::from_utf8_lossy(line)),
-        Value::Simple(bytes) | Value::Bulk(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-        Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(text).collect();
-            format!("[{}]", items.join(" "))
-        }
-    }
 }
 
 fn blocked(control: &mut Client) -> usize {
