@@ -1,3 +1,5 @@
+//! Sets against an ordered set of the standard library.
+
 use std::collections::BTreeSet;
 
 use esker_format::native::value::{Part, ValueWriter};

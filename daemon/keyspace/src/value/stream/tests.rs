@@ -1,3 +1,5 @@
+//! Streams against a sequence of entries that does everything the slow way.
+
 use proptest::prelude::*;
 
 use super::*;
