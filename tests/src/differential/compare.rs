@@ -96,6 +96,12 @@ impl<'a> Pair<'a> {
     }
 
     fn step(&mut self, step: &Step) -> Outcome {
+        let calls = match step {
+            Step::Call(words) | Step::Skipped(words) => std::slice::from_ref(words),
+            Step::Silent(calls) => calls,
+            _ => &[],
+        };
+        self.expired |= calls.iter().any(|words| rules::is_born_expired(words));
         match step {
             Step::Call(words) => {
                 self.batch.extend(rules::consumers_before(words));

@@ -65,6 +65,10 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
     ("migrate", "needs a second server"),
     ("module*", "not offered"),
     ("monitor", "turns the connection into a stream"),
+    (
+        "pfselftest",
+        "takes the reference most of a second; no arguments, no keys",
+    ),
     ("psync", "needs a replica"),
     ("quit", "`case` draws it as the end of a connection"),
     ("replconf", "needs a replica"),
@@ -480,6 +484,26 @@ fn has_word(words: &[Vec<u8>], name: &str) -> bool {
     words
         .iter()
         .any(|word| word.eq_ignore_ascii_case(name.as_bytes()))
+}
+
+/// A SET that gives a time in the past: the key is there to be counted until somebody meets it, as one whose time ran
+/// out.
+pub fn is_born_expired(words: &[Vec<u8>]) -> bool {
+    /// What the clocks of both servers are beyond.
+    const PAST_MS: i64 = 1_500_000_000_000;
+    let is = |word: &Vec<u8>, name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+    let is_past = |pair: &[Vec<u8>]| {
+        let unit_ms = match &pair[0] {
+            word if is(word, "exat") => 1000,
+            word if is(word, "pxat") => 1,
+            _ => return false,
+        };
+        let time = std::str::from_utf8(&pair[1])
+            .ok()
+            .and_then(|text| text.parse::<i64>().ok());
+        time.is_some_and(|time| time.saturating_mul(unit_ms) < PAST_MS)
+    };
+    words.first().is_some_and(|word| is(word, "set")) && words.windows(2).any(is_past)
 }
 
 /// A range of scores whose end has blanks before it or hexadecimal digits: 7.0 reads it as a number, 8.0 refuses it.
