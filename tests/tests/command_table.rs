@@ -18,6 +18,8 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("blpop", "flags", "Redis 8 lets scripts call it"),
     ("brpop", "flags", "Redis 8 lets scripts call it"),
     ("brpoplpush", "flags", "Redis 8 lets scripts call it"),
+    ("bzpopmax", "flags", "Redis 8 lets scripts call it"),
+    ("bzpopmin", "flags", "Redis 8 lets scripts call it"),
     (
         "msetnx",
         "tips",
@@ -25,6 +27,13 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ),
     ("randomkey", "tips", "as in Redis 8"),
     ("scan", "tips", "as in Redis 8"),
+    (
+        "sinterstore",
+        "key specs",
+        "the target is only written, as for the other STORE commands",
+    ),
+    ("zrank", "arity", "WITHSCORE came with 7.2"),
+    ("zrevrank", "arity", "WITHSCORE came with 7.2"),
 ];
 
 const FIELDS: [&str; 10] = [
