@@ -90,6 +90,16 @@ pub fn answer(shared: &Shared, client: ClientId, with: Answer) {
 
 /// As `answer`, for a caller who holds the engine and wakes the returned thread afterwards.
 pub fn answer_locked(engine: &mut Engine, client: ClientId, with: &Answer) -> Option<usize> {
+    answer_after(engine, client, with, Needs::default())
+}
+
+/// As `answer_locked`, once the log is as far as the reply needs it.
+pub fn answer_after(
+    engine: &mut Engine,
+    client: ClientId,
+    with: &Answer,
+    needs: Needs,
+) -> Option<usize> {
     let session = engine.clients.get_mut(&client)?;
     session.wait = None;
     let (thread, proto) = (session.thread, session.proto);
@@ -102,7 +112,7 @@ pub fn answer_locked(engine: &mut Engine, client: ClientId, with: &Answer) -> Op
         client,
         slot,
         out,
-        needs: Needs::default(),
+        needs,
         resume: true,
     });
     Some(thread)

@@ -12,6 +12,7 @@ use esker_resp::OutBuf;
 use crate::background::Background;
 use crate::blocked::Blocked;
 use crate::control::Job;
+use crate::departing::Departing;
 use crate::gates::Refusal;
 use crate::info::Gauges;
 use crate::session::{ClientId, Session};
@@ -70,6 +71,7 @@ pub struct Engine {
     pub gauges: Gauges,
     pub watchers: Watchers,
     pub blocked: Blocked,
+    pub departing: Departing,
     /// DEBUG PAUSE-CRON.
     pub cron_paused: bool,
 }
@@ -90,6 +92,7 @@ impl Engine {
             gauges: Gauges::default(),
             watchers: Watchers::default(),
             blocked: Blocked::default(),
+            departing: Departing::default(),
             cron_paused: false,
         }
     }
@@ -108,7 +111,8 @@ impl Engine {
 
     /// Has the keyspace collect what it touches while somebody wants to know.
     pub fn listen(&mut self) {
-        let on = !self.watchers.is_empty() || !self.blocked.is_empty();
+        let on =
+            !self.watchers.is_empty() || !self.blocked.is_empty() || !self.departing.is_empty();
         if self.keyspace.touched().listening() != on {
             self.keyspace.touched_mut().set_listening(on);
         }
@@ -122,6 +126,7 @@ impl Engine {
             let mut touched = Vec::new();
             self.keyspace.touched_mut().take_into(&mut touched);
             self.tell_watchers(&touched, now_ms);
+            self.departing.note(&touched);
             self.blocked.note(&touched);
         }
     }

@@ -354,8 +354,8 @@ fn dispatch(
                 session.last_write_lsn = end;
             }
             // The server's own commands may show anything that was executed before them; those about
-            // the connection reveal nothing of the dataset.
-            if row.group() == Group::Server {
+            // the connection reveal nothing of the dataset. MIGRATE says whether keys are there.
+            if row.group() == Group::Server || row.is_write() {
                 let session = engine.session(run.client);
                 run.outcome.needs.raise(shared, session, end, false);
             }

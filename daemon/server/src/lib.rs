@@ -11,6 +11,7 @@ mod blocked;
 mod call;
 pub mod config;
 pub mod control;
+pub mod departing;
 pub mod engine;
 pub mod exec;
 pub mod gates;

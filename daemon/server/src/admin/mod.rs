@@ -11,6 +11,7 @@ mod connection;
 mod debug;
 mod lolwut;
 mod memory;
+mod migrate;
 mod server;
 mod transaction;
 
@@ -116,6 +117,7 @@ pub const FAMILIES: &[AdminRows] = &[
     config::ROWS,
     server::ROWS,
     memory::ROWS,
+    migrate::ROWS,
     debug::ROWS,
     lolwut::ROWS,
     transaction::ROWS,

@@ -6,11 +6,13 @@
 //! | snapshot | a reason to take one | walks the keyspace in slices, writes blocks, commits |
 //! | files | the log's chores | prepares and removes segments, probes the disk, frees big values |
 //! | control | jobs, the cron interval | expiry, timeouts, pauses, statistics, shutdown |
+//! | migrate, one for each MIGRATE | another server | sends keys there and deletes them here |
 
 pub mod control;
 pub mod files;
 pub mod load;
 pub mod log;
+pub mod migrate;
 pub mod snapshot;
 
 /// For threads whose work can wait: the scheduler prefers the I/O threads to them. Not for one that takes the
