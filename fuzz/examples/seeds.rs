@@ -285,7 +285,7 @@ fn small_snapshot(header: &SnapshotHeader, level: Option<i32>) -> Vec<u8> {
     let mut file = Vec::new();
     header.encode(&mut file);
     let mut encoder = BlockEncoder::new(level);
-    let (mut blocks, mut databases) = (Vec::new(), Vec::new());
+    let mut blocks = Vec::new();
     let long = [b'k'; 300];
     for (db, kind) in [
         (0, BlockKind::Main),
@@ -336,13 +336,11 @@ fn small_snapshot(header: &SnapshotHeader, level: Option<i32>) -> Vec<u8> {
         let offset = file.len() as u64;
         blocks.push(encoder.encode(&block, header.seed(), offset, &raw, &mut file));
     }
-    for (db, keys) in [(0, 3), (5, 6)] {
-        databases.push(DatabaseTotals {
-            db,
-            keys,
-            expires: keys / 3,
-        });
-    }
+    let databases = [(0, 3), (5, 6)].map(|(db, keys)| DatabaseTotals {
+        db,
+        keys,
+        expires: keys / 3,
+    });
     let offset = file.len() as u64;
     encode_index(header.seed(), offset, &blocks, &databases, &mut file);
     assert!(snapshot::SnapshotIndex::open(&file).is_ok());

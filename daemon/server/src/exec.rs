@@ -186,17 +186,7 @@ fn execute(
             Err(TABLE.unknown(args))
         }
         Some(row) => match gates::check(shared, engine, run.client, row, args) {
-            Ok(gates::Pass::Go) => {
-                let session = engine.session_mut(run.client);
-                let mut reply = Reply::new(out, session.proto);
-                if multi::queue(session, row, cmd, args, &mut reply) {
-                    Ok(())
-                } else if session.multi.is_some() && row.name() == "EXEC" {
-                    transaction(shared, engine, run, row, out, now_ms)
-                } else {
-                    dispatch(shared, engine, run, cmd, row, args, out, now_ms)
-                }
-            }
+            Ok(gates::Pass::Go) => pass(shared, engine, run, cmd, row, args, out, now_ms),
             Ok(gates::Pass::Wait) => {
                 run.outcome.stopped_at = Some(index);
                 return;
@@ -228,6 +218,32 @@ fn execute(
     engine.settle_touched(now_ms);
     blocked::serve(shared, engine, now_ms);
     after(shared, engine, run, index, out, mark);
+}
+
+/// A command that passed the gates: queued in a transaction, the end of one, or executed at once.
+#[inline]
+fn pass(
+    shared: &Arc<Shared>,
+    engine: &mut Engine,
+    run: &mut Run,
+    cmd: &Cmd,
+    row: &'static Row,
+    args: Args<'_>,
+    out: &mut OutBuf,
+    now_ms: i64,
+) -> Result<(), CmdError> {
+    let session = engine.session_mut(run.client);
+    if session.multi.is_none() {
+        return dispatch(shared, engine, run, cmd, row, args, out, now_ms);
+    }
+    let mut reply = Reply::new(out, session.proto);
+    if multi::queue(session, row, cmd, args, &mut reply) {
+        Ok(())
+    } else if row.name() == "EXEC" {
+        transaction(shared, engine, run, row, out, now_ms)
+    } else {
+        dispatch(shared, engine, run, cmd, row, args, out, now_ms)
+    }
 }
 
 /// A gate refused a command: a transaction that is being collected fails with it.

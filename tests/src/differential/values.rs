@@ -195,70 +195,8 @@ fn payload() -> Bytes {
 /// The argument of that name and kind in that command.
 pub fn argument(shape: &Shape, name: &str, kind: &str) -> Bytes {
     let command = shape.name.as_str();
-    if let Some(value) = typed::argument(shape, name, kind) {
-        return value;
-    }
-    match (command, name) {
-        ("restore", "serialized-value") => return payload(),
-        // No times that overflow once the clock is added: what the reference then does is not defined.
-        ("restore", "ttl") => {
-            return one_of(&[
-                "0",
-                "0",
-                "100000",
-                "4102444800123",
-                "-1",
-                "abc",
-                "",
-                "9223372036854775808",
-            ]);
-        }
-        ("setrange", "offset") => return byte_offset(),
-        ("setbit" | "getbit", "offset") => return bit_offset(),
-        ("setbit", "value") => return one_of(&["0", "1", "0", "1", "2", "-1", "abc", ""]),
-        ("bitop", "operation") => {
-            return one_of(&[
-                "AND", "or", "XOR", "NOT", "and", "OR", "xor", "not", "nosuch", "",
-            ]);
-        }
-        ("bitpos", "bit") => return one_of(&["0", "1", "0", "1", "2", "-1", "abc", ""]),
-        ("bitfield" | "bitfield_ro", "encoding") => return field_type(),
-        ("bitfield" | "bitfield_ro", "offset") => return field_offset(),
-        // Left out: the reference takes an empty cursor for 0 and a negative one for a very large one.
-        ("scan", "cursor") => {
-            return one_of(&[
-                "0",
-                "0",
-                "0",
-                "100000",
-                "abc",
-                "18446744073709551615",
-                "1e3",
-                " 0",
-            ]);
-        }
-        ("scan", "type") => {
-            return one_of(&[
-                "string", "STRING", "list", "set", "zset", "hash", "stream", "nosuch", "",
-            ]);
-        }
-        ("scan", "count") => {
-            return one_of(&["100000", "10", "0", "-1", "abc", "9223372036854775807"]);
-        }
-        ("hello", "protover") => return one_of(&["2", "3", "2", "3", "1", "4", "abc", "", "-1"]),
-        ("auth", _) | ("hello", "username" | "password") => {
-            return one_of(&["default", "nobody", "", "secret"]);
-        }
-        (_, "clientname" | "connection-name") => {
-            return one_of(&["me", "", "with space", "x\n", "worker-1"]);
-        }
-        ("swapdb", _) | (_, "db" | "destination-db" | "index" | "index1" | "index2") => {
-            return database();
-        }
-        ("lcs", "len") => return one_of(&["0", "1", "4", "-1", "abc"]),
-        _ => {}
-    }
-    match (kind, name) {
+    let named = typed::argument(shape, name, kind).or_else(|| named(command, name));
+    named.unwrap_or_else(|| match (kind, name) {
         ("pattern", _) => pattern(),
         ("double", _) => double(),
         ("unix-time", name) => {
@@ -267,7 +205,59 @@ pub fn argument(shape: &Shape, name: &str, kind: &str) -> Bytes {
         ("integer", "seconds" | "milliseconds" | "timeout" | "ttl") => seconds(),
         ("integer", _) => integer(),
         _ => value(),
-    }
+    })
+}
+
+/// Arguments that go by their names, for strings, keys and connections.
+fn named(command: &str, name: &str) -> Option<Bytes> {
+    Some(match (command, name) {
+        ("restore", "serialized-value") => payload(),
+        // No times that overflow once the clock is added: what the reference then does is not defined.
+        ("restore", "ttl") => one_of(&[
+            "0",
+            "0",
+            "100000",
+            "4102444800123",
+            "-1",
+            "abc",
+            "",
+            "9223372036854775808",
+        ]),
+        ("setrange", "offset") => byte_offset(),
+        ("setbit" | "getbit", "offset") => bit_offset(),
+        ("setbit", "value") => one_of(&["0", "1", "0", "1", "2", "-1", "abc", ""]),
+        ("bitop", "operation") => one_of(&[
+            "AND", "or", "XOR", "NOT", "and", "OR", "xor", "not", "nosuch", "",
+        ]),
+        ("bitpos", "bit") => one_of(&["0", "1", "0", "1", "2", "-1", "abc", ""]),
+        ("bitfield" | "bitfield_ro", "encoding") => field_type(),
+        ("bitfield" | "bitfield_ro", "offset") => field_offset(),
+        // Left out: the reference takes an empty cursor for 0 and a negative one for a very large one.
+        ("scan", "cursor") => one_of(&[
+            "0",
+            "0",
+            "0",
+            "100000",
+            "abc",
+            "18446744073709551615",
+            "1e3",
+            " 0",
+        ]),
+        ("scan", "type") => one_of(&[
+            "string", "STRING", "list", "set", "zset", "hash", "stream", "nosuch", "",
+        ]),
+        ("scan", "count") => one_of(&["100000", "10", "0", "-1", "abc", "9223372036854775807"]),
+        ("hello", "protover") => one_of(&["2", "3", "2", "3", "1", "4", "abc", "", "-1"]),
+        ("auth", _) | ("hello", "username" | "password") => {
+            one_of(&["default", "nobody", "", "secret"])
+        }
+        (_, "clientname" | "connection-name") => {
+            one_of(&["me", "", "with space", "x\n", "worker-1"])
+        }
+        ("swapdb", _) | (_, "db" | "destination-db" | "index" | "index1" | "index2") => database(),
+        ("lcs", "len") => one_of(&["0", "1", "4", "-1", "abc"]),
+        _ => return None,
+    })
 }
 
 /// A command as arguments of another one (COMMAND GETKEYS).

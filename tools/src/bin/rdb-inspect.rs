@@ -211,7 +211,7 @@ fn totals(
 ) -> io::Result<Outcome> {
     let mut top: Vec<(usize, u32, Vec<u8>)> = Vec::new();
     let mut bytes = 0u64;
-    let mut kinds: BTreeMap<(&str, &str), [u64; 3]> = BTreeMap::new();
+    let mut kinds = Kinds::new();
     each_key(index, file, |about, _| {
         let size = about.bytes;
         bytes += (about.key.len() + size) as u64;
@@ -250,6 +250,20 @@ fn totals(
         }))?;
         return Ok(Outcome::Sound);
     }
+    print_totals(index, bytes, kinds, &top, output)?;
+    Ok(Outcome::Sound)
+}
+
+/// Keys, elements and bytes of each type in each encoding.
+type Kinds<'a> = BTreeMap<(&'a str, &'a str), [u64; 3]>;
+
+fn print_totals(
+    index: &SnapshotIndex,
+    bytes: u64,
+    kinds: Kinds<'_>,
+    top: &[(usize, u32, Vec<u8>)],
+    output: &mut Output,
+) -> io::Result<()> {
     for totals in &index.databases {
         output.line(format_args!(
             "db {}: {} keys, {} expire",
@@ -271,7 +285,7 @@ fn totals(
             key.escape_ascii()
         ))?;
     }
-    Ok(Outcome::Sound)
+    Ok(())
 }
 
 fn get(
