@@ -103,27 +103,7 @@ impl<'a> Pair<'a> {
         };
         self.expired |= calls.iter().any(|words| rules::is_born_expired(words));
         match step {
-            Step::Call(words) => {
-                self.batch.extend(rules::consumers_before(words));
-                self.batch.push(words.clone());
-                if rules::is_chance(words) {
-                    self.flush()?;
-                    return self.agree_on_popped(words);
-                }
-                if let Some(list) = rules::sorted_into(words) {
-                    self.flush()?;
-                    if self.last[0] == rules::NOT_SORTABLE {
-                        self.batch.push(vec![b"DEL".to_vec(), list.clone()]);
-                    }
-                }
-                if rules::may_leave_a_name(words) {
-                    self.flush()?;
-                    if self.refused {
-                        self.batch.push(rules::same_name());
-                    }
-                }
-                Ok(())
-            }
+            Step::Call(words) => self.call(words),
             Step::Expire(key) => {
                 self.batch
                     .push(vec![b"PEXPIRE".to_vec(), key.clone(), b"1".to_vec()]);
@@ -167,6 +147,29 @@ impl<'a> Pair<'a> {
                 self.connect_again()
             }
         }
+    }
+
+    /// One command, and what has to follow it so that both servers stay in the same state.
+    fn call(&mut self, words: &Words) -> Outcome {
+        self.batch.extend(rules::consumers_before(words));
+        self.batch.push(words.clone());
+        if rules::is_chance(words) {
+            self.flush()?;
+            return self.agree_on_popped(words);
+        }
+        if let Some(list) = rules::sorted_into(words) {
+            self.flush()?;
+            if self.last[0] == rules::NOT_SORTABLE {
+                self.batch.push(vec![b"DEL".to_vec(), list.clone()]);
+            }
+        }
+        if rules::may_leave_a_name(words) {
+            self.flush()?;
+            if self.refused {
+                self.batch.push(rules::same_name());
+            }
+        }
+        Ok(())
     }
 
     /// After a SPOP that took other members on either side.
