@@ -423,7 +423,7 @@ fn verbs(text: &str) {
             .collect();
         assert!(words.starts_with(&names), "{words:?} and {spelling:?}");
         let rest = &words[names.len()..];
-        let more = rest.last() == Some(&"…");
+        let more = rest.contains(&"…");
         let least = rest.len() - usize::from(more);
         assert_eq!(
             (least, more),

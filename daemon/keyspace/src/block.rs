@@ -27,6 +27,8 @@ pub struct RawBlock {
     /// Entries whose value is shared, laid out last.
     shared: Vec<Entry>,
     shared_bytes: usize,
+    /// The raw length at which it is large enough.
+    bytes_aim: usize,
 }
 
 /// Room beyond the aim that a main block gets at once: its last segment and its last value.
@@ -50,7 +52,14 @@ impl RawBlock {
             bytes: Vec::with_capacity(capacity),
             shared: Vec::new(),
             shared_bytes: 0,
+            bytes_aim: BLOCK_RAW_BYTES_AIM,
         }
+    }
+
+    /// Another length than [`BLOCK_RAW_BYTES_AIM`] at which the block is large enough.
+    pub fn with_aim(mut self, bytes: usize) -> RawBlock {
+        self.bytes_aim = bytes;
+        self
     }
 
     pub fn is_empty(&self) -> bool {
@@ -75,7 +84,7 @@ impl RawBlock {
 
     /// Whether the block is as large as blocks are meant to be.
     pub fn is_full(&self) -> bool {
-        self.raw_bytes() >= BLOCK_RAW_BYTES_AIM
+        self.raw_bytes() >= self.bytes_aim
     }
 
     /// Whether the block is larger than it should be.

@@ -328,7 +328,7 @@ impl<F: Files> Snapshot<F> {
             synced: 0,
             gathered: Vec::new(),
             encoder: BlockEncoder::new(level),
-            block: RawBlock::new(BlockKind::Main, 0),
+            block: RawBlock::new(BlockKind::Main, 0).with_aim(options.block_bytes),
             side: Some(SideBlocks::new(header.hash_seed)),
             blocks: Vec::new(),
             totals: BTreeMap::new(),
@@ -437,7 +437,7 @@ impl<F: Files> Snapshot<F> {
     fn walk<E: Engine>(&mut self, engine: &E) -> io::Result<()> {
         self.file()?;
         let (block, budget) = (&mut self.block, self.budget);
-        let (step, may_end, images) = engine.with(|keyspace| {
+        let (step, images) = engine.with(|keyspace| {
             let step = keyspace.walk_step(block, budget);
             let take = step == Step::Done || keyspace.image_bytes() >= IMAGE_BYTES;
             let images = if take {
@@ -445,12 +445,12 @@ impl<F: Files> Snapshot<F> {
             } else {
                 Vec::new()
             };
-            (step, keyspace.between_segments(), images)
+            (step, images)
         });
         self.add_images(images)?;
         match step {
-            Step::More if !may_end || self.block.raw_bytes() < self.block_bytes => {}
-            Step::More | Step::BlockReady => self.finish_block()?,
+            Step::More => {}
+            Step::BlockReady => self.finish_block()?,
             Step::Done => {
                 self.finish_block()?;
                 for block in self.side.take().map(SideBlocks::finish).unwrap_or_default() {
@@ -463,7 +463,7 @@ impl<F: Files> Snapshot<F> {
     }
 
     fn finish_block(&mut self) -> io::Result<()> {
-        let empty = RawBlock::new(BlockKind::Main, 0);
+        let empty = RawBlock::new(BlockKind::Main, 0).with_aim(self.block_bytes);
         let mut block = std::mem::replace(&mut self.block, empty);
         let long_values = if block.raw_bytes() > BLOCK_BYTES_MAX {
             block.take_shared()

@@ -126,11 +126,6 @@ impl Keyspace {
         Step::Done
     }
 
-    /// Whether a block may end here: not while one of its segments is copied in part.
-    pub fn between_segments(&self) -> bool {
-        self.snap.within.is_none()
-    }
-
     /// One segment of the elements of an open value.
     fn pass_elements(&mut self, bytes_max: usize) -> Visited {
         let Keyspace { dbs, snap, .. } = self;

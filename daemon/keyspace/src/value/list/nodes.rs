@@ -356,7 +356,8 @@ impl NodeList {
         if self.depth == 0 {
             return;
         }
-        self.settle(1);
+        // A node that is split around a new one pushes two others away from its end.
+        self.settle(FRESH_MAX);
         let (center, _) = self.rope.locate(index).expect("the element is there");
         for way in [Way::Forward, Way::Backward] {
             let mut place = Some(center);
@@ -381,6 +382,8 @@ impl NodeList {
     }
 }
 
+/// Nodes that one insertion may add: a half and the new one, and the other half of what they are joined to.
+const FRESH_MAX: usize = 3;
 /// How far from an insertion nodes may be opened, the node itself counted.
 const NEIGHBOURS: usize = 4;
 
