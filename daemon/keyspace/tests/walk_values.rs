@@ -60,7 +60,6 @@ impl Snapshot {
     fn step(&mut self, ks: &mut Keyspace, budget: Budget) -> Step {
         let step = ks.walk_step(&mut self.block, budget);
         if step != Step::More {
-            assert!(ks.between_segments());
             let fresh = RawBlock::new(BlockKind::Main, self.block.db);
             self.blocks.push(std::mem::replace(&mut self.block, fresh));
         }
